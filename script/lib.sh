@@ -51,7 +51,7 @@ build() {
   local preset=$1 targets=$2
   shift 2
   cd "$ROOT"
-  [ -e "build/$preset/build.ninja" ] && [ $# = 0 ] || quietly cmake --preset "$preset" "$@"
+  if [ ! -e "build/$preset/build.ninja" ] || [ $# != 0 ]; then quietly cmake --preset "$preset" "$@"; fi
   say "building $targets ($preset)"
   # shellcheck disable=SC2086  # several targets
   if [ -t 2 ]; then
