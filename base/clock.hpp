@@ -12,9 +12,9 @@ using steady_time = std::chrono::steady_clock::time_point;
 
 /// Wall and steady time. The wall clock may be years off or step; the steady clock never goes back.
 struct clock {
-    virtual ~clock() = default;
-    [[nodiscard]] virtual unix_time wall() const = 0;
-    [[nodiscard]] virtual steady_time steady() const = 0;
+  virtual ~clock() = default;
+  [[nodiscard]] virtual unix_time wall() const = 0;
+  [[nodiscard]] virtual steady_time steady() const = 0;
 };
 
 /// The machine's own clocks.

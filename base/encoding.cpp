@@ -12,83 +12,86 @@ constexpr std::string_view standard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 constexpr std::string_view url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 constexpr std::array<std::int8_t, 256> inverse(std::string_view alphabet) {
-    std::array<std::int8_t, 256> out{};
-    out.fill(-1);
-    for (std::size_t i = 0; i < alphabet.size(); ++i) out[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
-    return out;
+  std::array<std::int8_t, 256> out{};
+  out.fill(-1);
+  for (std::size_t i = 0; i < alphabet.size(); ++i)
+    out[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int8_t>(i);
+  return out;
 }
 
 std::string encode(std::string_view bytes, std::string_view alphabet, bool padded) {
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    std::uint32_t buffer = 0;
-    int bits = 0;
-    for (const char c : bytes) {
-        buffer = buffer << 8 | static_cast<unsigned char>(c);
-        bits += 8;
-        while (bits >= 6) out += alphabet[buffer >> (bits -= 6) & 63];
-    }
-    if (bits > 0) out += alphabet[buffer << (6 - bits) & 63];
-    while (padded && out.size() % 4 != 0) out += '=';
-    return out;
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : bytes) {
+    buffer = buffer << 8 | static_cast<unsigned char>(c);
+    bits += 8;
+    while (bits >= 6) out += alphabet[buffer >> (bits -= 6) & 63];
+  }
+  if (bits > 0) out += alphabet[buffer << (6 - bits) & 63];
+  while (padded && out.size() % 4 != 0) out += '=';
+  return out;
 }
 
 /// Unpadded text only.
 std::optional<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& value_of) {
-    if (text.size() % 4 == 1) return std::nullopt;
-    std::string out;
-    out.reserve(text.size() * 3 / 4);
-    std::uint32_t buffer = 0;
-    int bits = 0;
-    for (const char c : text) {
-        const auto value = value_of[static_cast<unsigned char>(c)];
-        if (value < 0) return std::nullopt;
-        buffer = buffer << 6 | static_cast<std::uint32_t>(value);
-        bits += 6;
-        if (bits >= 8) out += static_cast<char>(buffer >> (bits -= 8) & 0xff);
-    }
-    if ((buffer & ((1U << bits) - 1)) != 0) return std::nullopt; // stray bits: a second spelling of the same bytes
-    return out;
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() * 3 / 4);
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const auto value = value_of[static_cast<unsigned char>(c)];
+    if (value < 0) return std::nullopt;
+    buffer = buffer << 6 | static_cast<std::uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) out += static_cast<char>(buffer >> (bits -= 8) & 0xff);
+  }
+  if ((buffer & ((1U << bits) - 1)) != 0) return std::nullopt; // stray bits: a second spelling of the same bytes
+  return out;
 }
 
 } // namespace
 
 std::string to_hex(std::string_view bytes) {
-    std::string out;
-    out.reserve(bytes.size() * 2);
-    for (const char c : bytes) {
-        out += hex_digits[static_cast<unsigned char>(c) >> 4];
-        out += hex_digits[static_cast<unsigned char>(c) & 15];
-    }
-    return out;
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    out += hex_digits[static_cast<unsigned char>(c) >> 4];
+    out += hex_digits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
 }
 
 std::optional<std::string> from_hex(std::string_view text) {
-    if (text.size() % 2 != 0) return std::nullopt;
-    std::string out;
-    out.reserve(text.size() / 2);
-    for (std::size_t i = 0; i < text.size(); i += 2) {
-        const auto high = hex_digits.find(text[i]), low = hex_digits.find(text[i + 1]);
-        if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
-        out += static_cast<char>(high << 4 | low);
-    }
-    return out;
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const auto high = hex_digits.find(text[i]), low = hex_digits.find(text[i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    out += static_cast<char>(high << 4 | low);
+  }
+  return out;
 }
 
 std::string to_base64(std::string_view bytes) { return encode(bytes, standard, true); }
 std::string to_base64url(std::string_view bytes) { return encode(bytes, url, false); }
 
 std::optional<std::string> from_base64(std::string_view text) {
-    static constexpr auto value_of = inverse(standard);
-    if (text.size() % 4 != 0) return std::nullopt;
-    if (text.ends_with("==")) text.remove_suffix(2);
-    else if (text.ends_with('=')) text.remove_suffix(1);
-    return decode(text, value_of);
+  static constexpr auto value_of = inverse(standard);
+  if (text.size() % 4 != 0) return std::nullopt;
+  if (text.ends_with("=="))
+    text.remove_suffix(2);
+  else if (text.ends_with('='))
+    text.remove_suffix(1);
+  return decode(text, value_of);
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {
-    static constexpr auto value_of = inverse(url);
-    return decode(text, value_of);
+  static constexpr auto value_of = inverse(url);
+  return decode(text, value_of);
 }
 
 } // namespace landfall::base

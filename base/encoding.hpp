@@ -1,5 +1,5 @@
-// Strict text encodings: hex, base64, base64url (RFC 4648). One canonical form each: what decodes re-encodes to the same
-// text, so no two texts name one value.
+// Strict text encodings: hex, base64, base64url (RFC 4648). One canonical form each: what decodes re-encodes to the
+// same text, so no two texts name one value.
 #pragma once
 
 #include <optional>

@@ -17,7 +17,7 @@ void log_level(level minimum) noexcept;
 void log_line(level at, std::string_view text);
 
 template <class... Args> void log(level at, fmt::format_string<Args...> format, Args&&... args) {
-    if (at >= log_level()) log_line(at, fmt::format(format, std::forward<Args>(args)...));
+  if (at >= log_level()) log_line(at, fmt::format(format, std::forward<Args>(args)...));
 }
 
 /// Control characters and bytes above 0x7e replaced by '?': for anything from outside that goes to a terminal.

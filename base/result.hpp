@@ -15,24 +15,24 @@ namespace landfall::base {
 /// Why there is no value. `detail` is for people and must hold nothing identifying (no address, no sensitive name):
 /// wrap those in base::sensitive and format them.
 struct [[nodiscard]] failure {
-    outcome what = outcome::malformed;
-    stage at = stage::none;
-    int code = 0;       ///< HTTP status for http_status and front_refused, else 0
-    std::string detail; ///< one clause, no full stop: "signature 2 of 3: unknown key"
+  outcome what = outcome::malformed;
+  stage at = stage::none;
+  int code = 0;       ///< HTTP status for http_status and front_refused, else 0
+  std::string detail; ///< one clause, no full stop: "signature 2 of 3: unknown key"
 
-    friend bool operator==(const failure&, const failure&) = default;
+  friend bool operator==(const failure&, const failure&) = default;
 };
 
 /// Called by boost::system::result when value() is asked of a failure: a bug of ours, never input.
 [[noreturn]] inline void throw_exception_from_error(const failure& f, const boost::source_location&) {
-    throw std::logic_error("value() of a failure: " + std::string(name(f.what)) + ": " + f.detail);
+  throw std::logic_error("value() of a failure: " + std::string(name(f.what)) + ": " + f.detail);
 }
 
 template <class T> using result = boost::system::result<T, failure>;
 
 /// `return fail(outcome::malformed, "member 'peers' is missing");`
 [[nodiscard]] inline failure fail(outcome what, std::string detail = {}, stage at = stage::none, int code = 0) {
-    return {what, at, code, std::move(detail)};
+  return {what, at, code, std::move(detail)};
 }
 
 /// "verify: below_threshold: 1 of 2 signatures is valid"
