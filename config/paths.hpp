@@ -13,7 +13,8 @@ namespace landfall::config {
 using environment = std::function<std::optional<std::string>(const char* name)>;
 [[nodiscard]] environment process_environment();
 
-/// LANDFALL_CONFIG, $XDG_CONFIG_HOME/landfall/landfall.toml (~/.config without it), /etc/landfall/landfall.toml: the first that exists.
+/// LANDFALL_CONFIG, $XDG_CONFIG_HOME/landfall/landfall.toml (~/.config without it), /etc/landfall/landfall.toml: the
+/// first that exists.
 [[nodiscard]] std::optional<std::filesystem::path> find_configuration(const environment& env);
 
 /// LANDFALL_API, else $XDG_RUNTIME_DIR/landfall/api.sock, else for root /run/landfall/api.sock, else api.sock in

@@ -1,0 +1,90 @@
+#include "config/host.hpp"
+
+#include "crypto/sha3.hpp"
+
+#include <algorithm>
+
+namespace landfall::config {
+
+namespace {
+
+using base::fail;
+using base::outcome;
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_letter(char c) noexcept { return c >= 'a' && c <= 'z'; }
+
+bool is_label(std::string_view label) noexcept {
+  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+  return std::all_of(label.begin(), label.end(), [](char c) { return is_letter(c) || is_digit(c) || c == '-'; });
+}
+
+bool is_number(std::string_view label) noexcept {
+  if (label.starts_with("0x")) return true;
+  return std::all_of(label.begin(), label.end(), is_digit);
+}
+
+/// 56 characters of RFC 4648 base32 in lower case are 35 bytes exactly, so there is no padding to think of.
+std::optional<std::string> from_base32(std::string_view text) {
+  std::string out;
+  unsigned buffer = 0;
+  int bits = 0;
+  for (const char c : text) {
+    unsigned value = 0;
+    if (is_letter(c))
+      value = static_cast<unsigned>(c - 'a');
+    else if (c >= '2' && c <= '7')
+      value = static_cast<unsigned>(c - '2') + 26;
+    else
+      return std::nullopt;
+    buffer = (buffer << 5 | value) & 0xfff;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<char>(buffer >> bits & 0xff));
+    }
+  }
+  return out;
+}
+
+} // namespace
+
+bool is_host_name(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 253) return false;
+  for (;;) {
+    const auto dot = text.find('.');
+    const auto label = text.substr(0, dot);
+    if (!is_label(label)) return false;
+    if (dot == text.npos) return !is_number(label);
+    text.remove_prefix(dot + 1);
+  }
+}
+
+bool is_localhost(std::string_view name) noexcept { return name == "localhost" || name.ends_with(".localhost"); }
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+base::result<void> check_onion(std::string_view host) {
+  constexpr std::string_view suffix = ".onion";
+  constexpr std::size_t label_size = 56;
+  if (!host.ends_with(suffix)) return fail(outcome::malformed, "not an onion address");
+  const auto label = host.substr(0, host.size() - suffix.size());
+  if (label.size() != label_size) return fail(outcome::malformed, "a v3 onion address has 56 characters before .onion");
+  const auto bytes = from_base32(label);
+  if (!bytes) return fail(outcome::malformed, "an onion address has the characters a-z and 2-7 only");
+  const std::string_view all = *bytes; // public key 32, checksum 2, version 1
+  if (all[34] != 3) return fail(outcome::malformed, "not an onion address of version 3");
+  std::string hashed = ".onion checksum";
+  hashed += all.substr(0, 32);
+  hashed += all[34];
+  if (crypto::sha3_256(hashed).substr(0, 2) != all.substr(32, 2))
+    return fail(outcome::malformed, "the onion address is mistyped: its checksum is wrong");
+  return {};
+}
+
+} // namespace landfall::config
