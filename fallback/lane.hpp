@@ -2,42 +2,70 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "config/settings.hpp"
 #include "fallback/route.hpp"
 #include "trust/state.hpp"
 
 #include <chrono>
+#include <memory>
 
 namespace landfall::fallback {
 
 /// How a lane ended. For JSON, events and the network memory.
 struct lane_report {
-    std::string route, kind;
-    base::outcome outcome = base::outcome::cancelled;
-    base::stage stage = base::stage::none;
-    int code = 0;
-    std::string error; ///< for people; empty for won
-    std::chrono::milliseconds elapsed{0};
-    std::optional<trust::tier> tier; ///< of the authentic list that it brought
-    bool adopted = false;
+  std::string route, kind;
+  base::outcome outcome = base::outcome::cancelled;
+  base::stage stage = base::stage::none; ///< where it ended
+  int code = 0;
+  std::string error; ///< for people; empty for won
+  std::chrono::milliseconds elapsed{0};
+  std::optional<trust::tier> tier; ///< of the authentic list that it brought
+  bool adopted = false;
+  bool dates_ignored = false; ///< the certificate was right but for its dates, and the lane went on without them
 };
 
-/// What happens while lanes run; given to the API's event stream, the live table, the log. Called on the loop's thread.
+/// What happens while lanes run; given to the API's event stream, the live table, the log. Called on the loop's thread,
+/// and must not throw. Race 0 is a poll.
 struct observer {
-    virtual ~observer() = default;
-    virtual void race_started(std::uint64_t /*race*/, std::size_t /*routes*/) {}
-    virtual void lane_started(std::uint64_t /*race*/, const route&) {}
-    virtual void lane_progress(std::uint64_t /*race*/, const route&, base::stage) {}
-    virtual void lane_ended(std::uint64_t /*race*/, const lane_report&) {}
-    virtual void race_ended(std::uint64_t /*race*/, const std::optional<std::string>& /*won*/) {}
-    virtual void trust_event(const trust::event&, const std::string& /*route*/) {}
-    virtual void list_adopted(bool /*provisional*/) {}
+  virtual ~observer() = default;
+  virtual void race_started(std::uint64_t /*race*/, std::size_t /*routes*/) {}
+  virtual void lane_started(std::uint64_t /*race*/, const route&) {}
+  virtual void lane_progress(std::uint64_t /*race*/, const route&, base::stage) {}
+  virtual void lane_ended(std::uint64_t /*race*/, const lane_report&) {}
+  virtual void race_ended(std::uint64_t /*race*/, const std::optional<std::string>& /*won*/) {}
+  virtual void trust_event(const trust::event&, const std::string& /*route*/) {}
+  virtual void list_adopted(bool /*provisional*/) {}
+};
+
+/// At most one lane at a time goes on without the dates of a certificate (design §5, clock): shared by a race's lanes,
+/// free again when that lane failed. The others end with clock_suspect.
+struct date_waiver {
+  bool taken = false;
+};
+
+/// What a lane needs besides its route. `state`, `clock` and `watch` outlive it.
+struct lane_context {
+  trust::state& state;
+  const base::clock& clock;
+  observer& watch;
+  std::shared_ptr<date_waiver> dates = std::make_shared<date_waiver>();
+};
+
+/// What to ask of the route.
+struct lane_task {
+  bool roots_first = false;             ///< once a day: follow the root chain, then fetch the list
+  std::optional<crypto::digest> unless; ///< polls only: the list in hand
 };
 
 /// Fetches the list, offers it to `state`; after below_threshold or root_needed fetches root N+1, N+2 ... from the same
-/// route (404, 403, 410: no such root here; at most max_root_steps) and offers the list again. `whole` covers all of it.
-/// Never fails: how it ended is the report.
-[[nodiscard]] awaitable<lane_report> run_lane(route what, trust::state& state, const base::clock& clock,
-                                              std::chrono::milliseconds whole, std::optional<crypto::digest> unless,
-                                              net::progress_fn progress, observer& watch);
+/// route (404, 403, 410: no such root here; at most max_root_steps) and offers the list again. The list is blamed only
+/// when the chain was followed to its end: when a root could not be fetched, that failure is the outcome. `whole`
+/// covers all of it. Never fails: how it ended is the report. Cancelled from outside: `cancelled`, however far it was.
+[[nodiscard]] awaitable<lane_report> run_lane(route what, lane_context context, lane_task task,
+                                              std::chrono::milliseconds whole, net::progress_fn progress);
+
+/// The whole deadline of a lane of this kind: starting tor takes longer than anything else.
+[[nodiscard]] std::chrono::milliseconds whole_deadline(std::string_view kind,
+                                                       const config::lane_deadlines& deadlines) noexcept;
 
 } // namespace landfall::fallback

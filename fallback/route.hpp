@@ -16,20 +16,23 @@ using net::result;
 
 /// What to fetch: the list of our network and channel, or root N.
 struct document_request {
-    trust::document_type type = trust::document_type::list;
-    std::int64_t root_version = 0;
-    std::optional<crypto::digest> unless; ///< polls only: If-None-Match our list's id; then not_modified
-    base::unix_time now = 0;              ///< known time: TLS validity is judged by it
+  trust::document_type type = trust::document_type::list;
+  std::int64_t root_version = 0;
+  std::optional<crypto::digest> unless; ///< polls only: If-None-Match our list's id; then not_modified
+  base::unix_time now = 0;              ///< known time: TLS validity is judged by it
+  bool ignore_dates = false;            ///< the one repeat after clock_suspect; chain, name and pins still hold
 };
 
+/// Returns the bytes, or a failure of design §8; a root that the route does not have is http_status with code 404, 403
+/// or 410. Ends with `cancelled` soon after it was cancelled; every deadline but the whole one is its own.
 using fetch_fn = std::function<awaitable<result<trust::unverified_document>>(document_request, net::progress_fn)>;
 
 struct route {
-    std::string name;
-    std::string kind;
-    std::string group;
-    int tier = 1;
-    fetch_fn fetch;
+  std::string name;  ///< unique: the key of the network memory
+  std::string kind;  ///< "https", "fronted", "bridge", "onion", "dns", "dht"
+  std::string group; ///< what fails together; empty: shares nothing with any other
+  int tier = 1;
+  fetch_fn fetch;
 };
 
 } // namespace landfall::fallback

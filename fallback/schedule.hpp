@@ -1,55 +1,94 @@
 // schedule: which lane starts when. Pure: routes, settings and what happened in; actions out (net::race_plan).
 //
-// Lanes start in order of tier, then of the file. The next one starts `attempt_delay` after the last start (± 20 % from
-// the given random source), restarted on progress of the newest lane, 1.5 s in all; at once when a lane failed; a higher
-// tier only `tier_gap` after the start of the last lane of the tier before, or 1 s when that whole tier failed hard. At
-// most `max_lanes` at a time (a lane without SYN-ACK for 1.5 s no longer counts; 8 at most), `max_lanes_per_group` of one
-// group. Penalised routes are passed over. Ends at the first lane whose list is tier A and adopted, or not below what we
-// hold, or when all ended.
+// Lanes start in order of tier, then of the file; one whose group is full is passed over until there is room. The next
+// one starts `attempt_delay` after the last start (± 20 % from the given random source), restarted on progress of the
+// newest lane, 1.5 s in all; at once when a lane failed; a higher tier only `tier_gap` after the start of the last lane
+// of the tier before, or 1 s after it when that whole tier failed hard. At most `max_lanes` at a time (a lane without
+// SYN-ACK for 1.5 s no longer counts until it answers; 8 at most), `max_lanes_per_group` of one group (silent ones
+// count here: what is of one group fails together, and more SYNs to it only draw attention). Ends at the first lane
+// whose report `ends_race`, or when all ended.
+//
+// Room for what comes later: a ranking that knows more gives `entrants` another order and other tiers; a head start is
+// a tier of its own; neither changes this class.
 #pragma once
 
 #include "config/settings.hpp"
 #include "fallback/lane.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <random>
+#include <span>
 #include <vector>
 
 namespace landfall::fallback {
 
+/// After this long without SYN-ACK a lane no longer counts towards max_lanes: the address is probably dropped, and
+/// waiting for its deadline would let a few dropped routes starve all others.
+inline constexpr std::chrono::milliseconds silent_lane{1500};
+/// Progress of the newest lane puts the next start off until then at most, or a slow server would hold up the race.
+inline constexpr std::chrono::milliseconds longest_restart{1500};
+/// The tier gap when every route of the tier failed hard: there is nothing left to wait for but a burst to avoid.
+inline constexpr std::chrono::milliseconds hard_tier_gap{1000};
+inline constexpr std::size_t max_sockets = 8; ///< lanes running at a time, silent ones included
+
 /// One route as the schedule sees it.
 struct entrant {
-    std::string group;
-    int tier = 1;
+  std::string group;
+  int tier = 1;
 };
 
+/// The order in which routes are tried: tier, then the order given. Indices into `routes`.
+[[nodiscard]] std::vector<std::size_t> rank(std::span<const entrant> routes);
+
+/// True when this lane brought a list of tier A that is not below the floor: adopted, or byte for byte the one in hand.
+/// The latter happens when a race was asked for (refresh) while the list in hand is fresh: no newer one is on that
+/// route, and what a withholding route can hide is bounded by `fresh_until`. Everything else, an authentic but older
+/// list, an equivocation, a lower tier though adopted, leaves the race running.
+[[nodiscard]] bool ends_race(const lane_report& report) noexcept;
+
 class schedule final : public net::race_plan<lane_report> {
-  public:
-    /// `entrants` in ranked order; `seed` for the jitter, printed by tests.
-    schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed);
+public:
+  /// `entrants` in ranked order, tiers never falling; `seed` for the jitter, printed by tests.
+  schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed);
 
-    [[nodiscard]] net::race_action next(base::steady_time now) override;
-    void progressed(std::size_t lane, base::stage at, base::steady_time now) override;
-    void ended(std::size_t lane, lane_report report, base::steady_time now) override;
+  [[nodiscard]] net::race_action next(base::steady_time now) override;
+  void progressed(std::size_t lane, base::stage at, base::steady_time now) override;
+  void ended(std::size_t lane, lane_report report, base::steady_time now) override;
 
-    /// Reports in the order in which lanes ended.
-    [[nodiscard]] const std::vector<lane_report>& reports() const noexcept { return reports_; }
-    [[nodiscard]] std::optional<std::size_t> winner() const noexcept { return winner_; }
+  /// Reports in the order in which lanes ended.
+  [[nodiscard]] const std::vector<lane_report>& reports() const noexcept { return reports_; }
+  [[nodiscard]] std::optional<std::size_t> winner() const noexcept { return winner_; }
 
-  private:
-    enum class phase : std::uint8_t { waiting, running, done };
-    struct lane_state {
-        phase at = phase::waiting;
-        base::steady_time started{};
-        bool answered = false; ///< SYN-ACK seen
-        bool failed_hard = false;
-    };
-    std::vector<entrant> entrants_;
-    std::vector<lane_state> lanes_;
-    config::fallback_settings settings_;
-    std::mt19937_64 random_;
-    std::vector<lane_report> reports_;
-    std::optional<std::size_t> winner_;
+private:
+  enum class phase : std::uint8_t { waiting, running, done };
+  struct lane_state {
+    phase at = phase::waiting;
+    base::steady_time started{};
+    base::stage reached = base::stage::none; ///< connect or later: SYN-ACK seen
+    bool failed_hard = false;
+  };
+
+  [[nodiscard]] std::optional<std::size_t> candidate() const;
+  [[nodiscard]] base::steady_time slot_free(base::steady_time now) const;
+  [[nodiscard]] std::optional<int> next_tier() const;
+  [[nodiscard]] base::steady_time next_tier_due() const;
+  [[nodiscard]] std::chrono::nanoseconds jittered_delay();
+  void start(std::size_t lane, base::steady_time now);
+
+  std::vector<entrant> entrants_;
+  std::vector<lane_state> lanes_;
+  config::fallback_settings settings_;
+  std::mt19937_64 random_;
+  std::vector<lane_report> reports_;
+  std::optional<std::size_t> winner_;
+  std::optional<int> tier_; ///< the highest one open; nothing before the first call of next()
+  base::steady_time tier_opened_{};
+  std::optional<std::size_t> newest_;  ///< the lane started last
+  std::chrono::nanoseconds delay_{};   ///< jittered anew for every start
+  base::steady_time due_{};            ///< the next start within the open tiers, when no lane fails
+  std::size_t failures_to_answer_ = 0; ///< each lets one lane start at once; lapses when none can
 };
 
 } // namespace landfall::fallback
