@@ -1,6 +1,9 @@
 #include "config/host.hpp"
 
+#include "config/endpoint.hpp"
 #include "crypto/sha3.hpp"
+
+#include <boost/url.hpp>
 
 #include <algorithm>
 
@@ -67,6 +70,28 @@ std::string lower(std::string_view text) {
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return out;
+}
+
+std::optional<std::string> host_of_url(std::string_view url) {
+  const auto from = boost::urls::parse_uri(url);
+  if (!from) return std::nullopt;
+  switch (from->host_type()) {
+  case boost::urls::host_type::ipv4:
+  case boost::urls::host_type::ipv6: {
+    const auto address = ip_address::parse(from->host_address());
+    if (!address) return std::nullopt;
+    return address->to_string();
+  }
+  case boost::urls::host_type::name: {
+    // The encoded text: a name with an escape in it is not a host name.
+    auto name = lower(std::string_view(from->encoded_host_name().data(), from->encoded_host_name().size()));
+    if (!is_host_name(name)) return std::nullopt;
+    return name;
+  }
+  case boost::urls::host_type::none:
+  case boost::urls::host_type::ipvfuture: break;
+  }
+  return std::nullopt;
 }
 
 base::result<void> check_onion(std::string_view host) {

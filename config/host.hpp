@@ -20,6 +20,10 @@ namespace landfall::config {
 /// ASCII only; the rest stays.
 [[nodiscard]] std::string lower(std::string_view text);
 
+/// The host of an absolute URL in its one form: a lower-case name, or an address without brackets. nullopt: not such a
+/// URL, or its host is none of these.
+[[nodiscard]] std::optional<std::string> host_of_url(std::string_view url);
+
 /// Checks "<56 characters>.onion": base32, version 3, and the checksum, which catches what was mistyped
 /// (rend-spec-v3 §6). Errors: malformed, saying which. Names below an onion address are refused.
 [[nodiscard]] base::result<void> check_onion(std::string_view host);

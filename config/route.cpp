@@ -15,25 +15,6 @@ using base::fail;
 using base::outcome;
 namespace urls = boost::urls;
 
-/// The host in its one form; empty when it is none that we take.
-std::string host_of(const urls::url_view& from) {
-  switch (from.host_type()) {
-  case urls::host_type::ipv4:
-  case urls::host_type::ipv6: {
-    const auto address = ip_address::parse(from.host_address());
-    return address ? address->to_string() : std::string();
-  }
-  case urls::host_type::name: {
-    // The encoded text: a name with an escape in it is not a host name.
-    auto name = lower(std::string_view(from.encoded_host_name().data(), from.encoded_host_name().size()));
-    return is_host_name(name) ? name : std::string();
-  }
-  case urls::host_type::none:
-  case urls::host_type::ipvfuture: break;
-  }
-  return {};
-}
-
 /// HTTP libraries resolve "." and ".." before they send a path, so two texts would name one place.
 bool has_dot_segment(const urls::url_view& from) {
   for (const auto segment : from.segments())
@@ -61,8 +42,9 @@ base::result<url> url::parse(std::string_view text) {
   if (from.has_userinfo()) return fail(outcome::malformed, "has a user in front of '@'; leave it out");
   if (from.has_query() || from.has_fragment())
     return fail(outcome::malformed, "has a '?' or '#'; end it with the path");
-  out.host = host_of(from);
-  if (out.host.empty()) return fail(outcome::malformed, "its host is neither a name nor an IP address");
+  auto host = host_of_url(text);
+  if (!host) return fail(outcome::malformed, "its host is neither a name nor an IP address");
+  out.host = std::move(*host);
   out.port = out.scheme == "https" ? 443 : 80;
   if (from.has_port()) {
     out.port = from.port_number();

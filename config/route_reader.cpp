@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "config/bridge_line.hpp"
 #include "config/endpoint.hpp"
 #include "config/host.hpp"
 #include "config/schema.hpp"
@@ -172,10 +173,33 @@ private:
 
   route_target bridge() {
     bridge_target out;
-    for (auto& line : in_.texts("lines", max_lines).value_or(std::vector<std::string>{}))
+    for (auto& line : in_.texts("lines", max_lines).value_or(std::vector<std::string>{})) {
+      const auto parsed = bridge_line::parse(line);
+      if (!parsed)
+        in_.complain("lines", parsed.error().detail);
+      else if (source_.document)
+        check_listed_bridge(*parsed);
       out.lines.emplace_back(std::move(line));
+    }
     if (source_.document && out.lines.empty()) in_.complain("lines", "missing; a signed list names its bridges");
     return out;
+  }
+
+  /// Only transports that we speak ourselves: the arguments of others go to programs of this machine, which might take
+  /// a path or a proxy from them. Arguments that hold an address are held to the rule of addresses too.
+  void check_listed_bridge(const bridge_line& line) {
+    if (line.transport != "obfs4" && line.transport != "webtunnel")
+      in_.complain("lines", "a signed list may name obfs4 and webtunnel bridges only");
+    check_global("lines", line.where.reveal().address);
+    for (const auto& [key, value] : line.arguments.reveal()) {
+      if (const auto where = address_and_port::parse(value)) check_global("lines", where->address);
+      if (value.find("://") == value.npos) continue;
+      const auto host = host_of_url(value);
+      if (!host || (forbids_local() && is_localhost(*host)))
+        in_.complain("lines", "an argument's URL is none to be trusted");
+      if (!host) continue;
+      if (const auto address = ip_address::parse(*host)) check_global("lines", *address);
+    }
   }
 
   route_target onion() {

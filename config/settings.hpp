@@ -23,10 +23,10 @@ struct network_settings {
 };
 
 struct sidecar_settings {
-  std::filesystem::path state; ///< absolute; see paths.hpp for the default
-  std::string socks = "127.0.0.1:0";
+  std::filesystem::path state; ///< absolute; empty only from parse_settings without state: then config::state_path()
+  std::string socks = "127.0.0.1:0"; ///< loopback ADDRESS:PORT (0: any free one), or unix:PATH, absolute
   std::vector<std::uint32_t> api_uids;
-  std::string upstream_proxy;
+  base::sensitive<std::string> upstream_proxy; ///< socks5:// or http://[USER:PASSWORD@]HOST:PORT; empty: none
   std::uint32_t fwmark = 0;
   std::string interface;
 };
@@ -40,13 +40,13 @@ struct fallback_settings {
 };
 
 struct dns_settings {
-  std::vector<std::string> doh;
+  std::vector<std::string> doh;       ///< https://NAME/PATH@ADDRESS[:PORT]: no look-up is needed to reach a resolver
   std::vector<std::string> resolvers; ///< ADDRESS[:PORT]; empty: the system's
 };
 
 struct bridge_settings {
   base::sensitive<std::string> line;
-  std::string far_end; ///< "landfall" or "tor"
+  std::string far_end; ///< "landfall" or "tor"; default: see bridge_line::usual_far_end
 };
 
 struct transport_settings {
