@@ -287,14 +287,13 @@ private:
   config::settings out_;
 };
 
-void apply(const overrides& environment, config::settings& to, std::vector<problem>& problems) {
-  if (environment.state) {
-    if (!environment.state->is_absolute())
-      problems.push_back({"LANDFALL_STATE", 0, {}, "relative; write an absolute path"});
-    to.sidecar.state = *environment.state;
+void apply(const overrides& over, config::settings& to, std::vector<problem>& problems) {
+  if (over.state) {
+    if (!over.state->is_absolute()) problems.push_back({"LANDFALL_STATE", 0, {}, "relative; write an absolute path"});
+    to.sidecar.state = *over.state;
   }
-  if (environment.exposure) {
-    const auto value = exposure_of(*environment.exposure);
+  if (over.exposure) {
+    const auto value = exposure_of(*over.exposure);
     if (!value) problems.push_back({"LANDFALL_EXPOSURE", 0, {}, "write fast, balanced or quiet"});
     to.fallback.exposure = value.value_or(to.fallback.exposure);
   }
@@ -318,7 +317,7 @@ std::string problem::to_string() const {
   return out + ": " + message;
 }
 
-loaded parse_settings(std::string_view text, const fs::path& file, const overrides& environment) {
+loaded parse_settings(std::string_view text, const fs::path& file, const overrides& over) {
   loaded out;
   if (text.size() > max_configuration_size) {
     out.problems.push_back({file.string(), 0, {}, fmt::format("longer than {} KiB", max_configuration_size / 1024)});
@@ -334,19 +333,19 @@ loaded parse_settings(std::string_view text, const fs::path& file, const overrid
   std::stable_sort(complaints.begin(), complaints.end(),
                    [](const complaint& a, const complaint& b) { return a.line < b.line; });
   for (auto& c : complaints) out.problems.push_back({file.string(), c.line, std::move(c.key), std::move(c.message)});
-  apply(environment, settings, out.problems);
+  apply(over, settings, out.problems);
   if (out.problems.empty()) out.settings = std::move(settings);
   return out;
 }
 
-loaded load_settings(const fs::path& file, const overrides& environment) {
+loaded load_settings(const fs::path& file, const overrides& over) {
   const auto text = base::read_file(file, max_configuration_size);
   if (!text) {
     loaded out;
     out.problems.push_back({file.string(), 0, {}, text.error().detail});
     return out;
   }
-  auto out = parse_settings(*text, file, environment);
+  auto out = parse_settings(*text, file, over);
   if (out.settings && out.settings->sidecar.state.empty())
     out.settings->sidecar.state = state_path(process_environment(), geteuid() == 0);
   return out;

@@ -94,15 +94,15 @@ struct loaded {
   std::vector<problem> problems;
 };
 
-/// Pure: `text` is the content of `file`, against whose folder relative paths are resolved. `environment` gives what
+/// Pure: `text` is the content of `file`, against whose folder relative paths are resolved. `over` gives what
 /// LANDFALL_STATE and LANDFALL_EXPOSURE say. Refuses unknown keys and kinds, and every value out of range.
 struct overrides {
   std::optional<std::filesystem::path> state;
   std::optional<std::string> exposure;
 };
 [[nodiscard]] loaded parse_settings(std::string_view text, const std::filesystem::path& file,
-                                    const overrides& environment = {});
+                                    const overrides& over = {});
 /// Reads the file and parses it.
-[[nodiscard]] loaded load_settings(const std::filesystem::path& file, const overrides& environment = {});
+[[nodiscard]] loaded load_settings(const std::filesystem::path& file, const overrides& over = {});
 
 } // namespace landfall::config
