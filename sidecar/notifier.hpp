@@ -1,0 +1,25 @@
+// Waiting for a change on one thread: waiters look at the state themselves after they wake, so a notification carries
+// nothing and none is lost between a look and a wait that follow each other without a suspension.
+#pragma once
+
+#include "net/async.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace landfall::sidecar {
+
+class notifier {
+public:
+  explicit notifier(net::asio::any_io_executor executor)
+      : timer_(std::move(executor), net::asio::steady_timer::time_point::max()) {}
+  /// Wakes all who wait now.
+  void notify() { timer_.cancel(); }
+  /// Until the next notify(). Fails only with cancelled. Bound it with net::with_deadline.
+  [[nodiscard]] net::awaitable<net::result<void>> wait();
+
+private:
+  net::asio::steady_timer timer_;
+};
+
+} // namespace landfall::sidecar
