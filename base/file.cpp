@@ -74,7 +74,7 @@ result<void> write_file(const std::filesystem::path& path, std::string_view cont
   if (file.fd < 0) return system_failure("create a file beside", path);
   const bool written = write_all(file.fd, content) && ::fsync(file.fd) == 0;
   if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    const auto failed = system_failure("write", path);
+    auto failed = system_failure("write", path);
     ::unlink(temporary.c_str());
     return failed;
   }

@@ -34,7 +34,8 @@ class secret {
 public:
   secret() = default;
   explicit secret(std::string value) : value_(std::move(value)) {}
-  secret(secret&& other) noexcept : value_(other.value_) { other.clear(); }
+  // Copied, then wiped: a moved-from small string would keep its bytes.
+  secret(secret&& other) noexcept { *this = std::move(other); }
   secret& operator=(secret&& other) noexcept {
     if (this != &other) {
       clear();
