@@ -39,21 +39,27 @@ net::race_action schedule::next(base::steady_time now) {
     tier_opened_ = due_ = now;
   }
   for (;;) {
-    if (const auto lane = candidate()) {
-      if (failures_to_answer_ == 0 && now < due_) return net::wait_until{due_};
-      if (const auto free = slot_free(now); now < free) {
-        failures_to_answer_ = 0;
-        return net::wait_until{free};
+    auto lane = candidate(*tier_);
+    auto due = lane && failures_to_answer_ > 0 ? now : due_;
+    if (!lane) {
+      failures_to_answer_ = 0;
+      const auto tier = next_tier();
+      if (!tier) return net::wait_until{never};
+      due = std::max(due_, next_tier_due());
+      lane = candidate(*tier);
+      if (!lane && now >= due) { // all its groups are full: its time runs nevertheless
+        tier_ = tier;
+        tier_opened_ = now;
+        continue;
       }
-      start(*lane, now);
-      return net::start_lane{*lane};
     }
-    failures_to_answer_ = 0;
-    const auto tier = next_tier();
-    if (!tier) return net::wait_until{never};
-    if (const auto due = next_tier_due(); now < due) return net::wait_until{due};
-    tier_ = tier;
-    tier_opened_ = due_ = now;
+    if (now < due) return net::wait_until{due};
+    if (const auto free = slot_free(now); now < free) {
+      failures_to_answer_ = 0;
+      return net::wait_until{free};
+    }
+    start(*lane, now);
+    return net::start_lane{*lane};
   }
 }
 
@@ -75,10 +81,11 @@ void schedule::ended(std::size_t lane, lane_report report, base::steady_time) {
   reports_.push_back(std::move(report));
 }
 
-/// The first lane of an open tier whose group has room.
-std::optional<std::size_t> schedule::candidate() const {
+/// The first lane up to this tier whose group has room.
+std::optional<std::size_t> schedule::candidate(int tier) const {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i].at != phase::waiting || entrants_[i].tier > *tier_) continue;
+    if (lanes_[i].at != phase::waiting || entrants_[i].tier > tier) continue;
+    if (entrants_[i].group.empty()) return i;
     int of_group = 0;
     for (std::size_t k = 0; k < lanes_.size(); ++k)
       if (lanes_[k].at == phase::running && entrants_[k].group == entrants_[i].group) ++of_group;
@@ -139,6 +146,10 @@ std::chrono::nanoseconds schedule::jittered_delay() {
 void schedule::start(std::size_t lane, base::steady_time now) {
   lanes_[lane].at = phase::running;
   lanes_[lane].started = now;
+  if (entrants_[lane].tier > *tier_) {
+    tier_ = entrants_[lane].tier;
+    tier_opened_ = now;
+  }
   newest_ = lane;
   delay_ = jittered_delay();
   due_ = now + delay_;

@@ -70,7 +70,7 @@ private:
     bool failed_hard = false;
   };
 
-  [[nodiscard]] std::optional<std::size_t> candidate() const;
+  [[nodiscard]] std::optional<std::size_t> candidate(int tier) const;
   [[nodiscard]] base::steady_time slot_free(base::steady_time now) const;
   [[nodiscard]] std::optional<int> next_tier() const;
   [[nodiscard]] base::steady_time next_tier_due() const;
