@@ -1,0 +1,86 @@
+// landfall-server: the portable bootstrap server.
+#include "base/log.hpp"
+#include "server/options.hpp"
+#include "server/process.hpp"
+#include "server/service.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <csignal>
+#include <cstdio>
+
+namespace {
+using namespace landfall;
+using base::level;
+using base::log;
+
+enum exit_status : int { done = 0, failed = 1, usage = 2 };
+
+// Descriptors that are no connections: listeners, folders, epoll.
+constexpr std::size_t spare_descriptors = 64;
+
+void on_end(evutil_socket_t, short, void* service) { static_cast<server::service*>(service)->end(); }
+void on_reload(evutil_socket_t, short, void* service) { static_cast<server::service*>(service)->reload(); }
+
+/// {"listening":["127.0.0.1:41234"]}, for whoever started us with port 0 or waits until we are ready.
+void tell_ready(const server::service& service) {
+  boost::json::array where;
+  for (const auto& one : service.listening_at()) where.emplace_back(one);
+  const auto line = boost::json::serialize(boost::json::object{{"listening", where}});
+  std::fprintf(stdout, "%s\n", line.c_str());
+  std::fflush(stdout);
+  server::notify_service_manager("READY=1");
+}
+
+int serve(server::options options, server::library content, std::optional<server::tls> secure) {
+  const server::event_base_ptr base(event_base_new());
+  if (!base) return failed;
+  const auto connections = std::min(options.max_connections, server::raise_descriptor_limit() - spare_descriptors);
+  server::service service(base.get(),
+                          {.who = {.secret = options.secret.reveal(), .hosts = options.hosts},
+                           .max_connections = connections,
+                           .request_timeout = options.request_timeout},
+                          std::move(content), std::move(secure), base::system_clock());
+  for (const auto& where : options.listen)
+    if (auto listening = service.listen(where); !listening) {
+      log(level::error, "{}", listening.error().detail);
+      return listening.error().what == base::outcome::malformed ? usage : failed;
+    }
+  const server::event_ptr terminate(evsignal_new(base.get(), SIGTERM, &on_end, &service));
+  const server::event_ptr interrupt(evsignal_new(base.get(), SIGINT, &on_end, &service));
+  const server::event_ptr hangup(evsignal_new(base.get(), SIGHUP, &on_reload, &service));
+  for (auto* signal : {terminate.get(), interrupt.get(), hangup.get()}) event_add(signal, nullptr);
+  service.start();
+  tell_ready(service);
+  event_base_dispatch(base.get());
+  server::notify_service_manager("STOPPING=1");
+  return done;
+}
+} // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  // libevent's own messages name addresses and descriptors, and nobody can act on them.
+  event_set_log_callback([](int, const char*) {});
+  auto read = server::read_options(argc, argv);
+  if (const int* status = std::get_if<int>(&read)) return *status;
+  auto options = std::move(std::get<server::options>(read));
+  if (options.exit_with_parent && !server::exit_with_parent()) return done;
+  auto content = server::library::open(options.documents, options.decoy);
+  if (!content) {
+    log(level::error, "{}", content.error().detail);
+    return usage;
+  }
+  std::optional<server::tls> secure;
+  if (options.tls_certificate) {
+    auto loaded = server::tls::load(*options.tls_certificate, *options.tls_key);
+    if (!loaded) {
+      log(level::error, "{}", loaded.error().detail);
+      return usage;
+    }
+    secure = std::move(*loaded);
+  }
+  return serve(std::move(options), std::move(*content), std::move(secure));
+}

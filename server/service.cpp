@@ -1,0 +1,217 @@
+#include "server/service.hpp"
+
+#include "base/log.hpp"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/keyvalq_struct.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace landfall::server {
+
+namespace {
+// What nginx allows as well: 8 KB for a line, and some lines.
+constexpr ev_ssize_t max_headers = 16 * 1024;
+// Nothing here takes a body; what is announced larger is refused before it is read.
+constexpr ev_ssize_t max_body = 64 * 1024;
+// Whole answers in one writev(2): evhttp's 16 KiB would take two and, by then, half the rate.
+constexpr std::size_t single_write = 64 * 1024;
+constexpr std::chrono::seconds answer_timeout{300}; // the largest decoy file at 56 KB/s
+constexpr std::chrono::milliseconds pulse{500};     // deadlines, changed files
+constexpr std::chrono::milliseconds ending_pulse{20};
+constexpr std::chrono::milliseconds longest_end{800};
+
+method method_of(evhttp_cmd_type type) {
+  switch (type) {
+  case EVHTTP_REQ_GET: return method::get;
+  case EVHTTP_REQ_HEAD: return method::head;
+  case EVHTTP_REQ_POST: return method::post;
+  case EVHTTP_REQ_PUT:
+  case EVHTTP_REQ_DELETE:
+  case EVHTTP_REQ_OPTIONS:
+  case EVHTTP_REQ_TRACE:
+  case EVHTTP_REQ_CONNECT:
+  case EVHTTP_REQ_PATCH: return method::other;
+  }
+  return method::other;
+}
+
+std::string_view text(const char* maybe) { return maybe != nullptr ? std::string_view(maybe) : std::string_view(); }
+
+request read_request(evhttp_request* one) {
+  const auto* headers = evhttp_request_get_input_headers(one);
+  const auto optional = [headers](const char* name) -> std::optional<std::string_view> {
+    const char* value = evhttp_find_header(headers, name);
+    return value != nullptr ? std::optional<std::string_view>(value) : std::nullopt;
+  };
+  const auto* uri = evhttp_request_get_evhttp_uri(one);
+  auto path = uri != nullptr ? text(evhttp_uri_get_path(uri)) : std::string_view();
+  if (path.empty()) path = "/";
+  return {.method = method_of(evhttp_request_get_command(one)),
+          .host = text(evhttp_request_get_host(one)),
+          .path = path,
+          .range = optional("Range"),
+          .if_range = optional("If-Range"),
+          .if_none_match = optional("If-None-Match")};
+}
+
+void release(const void*, std::size_t, void* source) { delete static_cast<std::shared_ptr<const entry>*>(source); }
+
+/// The body by reference: no copy for slow readers to pile up.
+void add_body(evbuffer* to, const answer& from) {
+  if (from.body.empty()) return;
+  auto* source = new std::shared_ptr<const entry>(from.source);
+  if (evbuffer_add_reference(to, from.body.data(), from.body.size(), &release, source) != 0) delete source;
+}
+
+/// A body that nobody asked for is where a proxy and we could disagree on where the next request begins.
+bool has_body(evhttp_request* one) {
+  const auto* headers = evhttp_request_get_input_headers(one);
+  return evhttp_find_header(headers, "Content-Length") != nullptr ||
+         evhttp_find_header(headers, "Transfer-Encoding") != nullptr;
+}
+} // namespace
+
+service::service(event_base* base, settings how, library content, std::optional<tls> secure, const base::clock& clock)
+    : base_(base), how_(std::move(how)), library_(std::move(content)), tls_(std::move(secure)), clock_(clock),
+      connections_(clock, {.asking = how_.request_timeout, .answering = answer_timeout}),
+      plain_(make_http(&service::new_plain)) {
+  if (tls_) secure_ = make_http(&service::new_secure);
+  timer_.reset(event_new(base_, -1, EV_PERSIST, &service::tick, this));
+}
+
+service::~service() = default;
+
+evhttp_ptr service::make_http(bufferevent* (*make)(event_base*, void*)) {
+  evhttp_ptr http(evhttp_new(base_));
+  evhttp_set_bevcb(http.get(), make, this);
+  evhttp_set_gencb(http.get(), &service::requested, this);
+  evhttp_set_max_headers_size(http.get(), max_headers);
+  evhttp_set_max_body_size(http.get(), max_body);
+  evhttp_set_default_content_type(http.get(), nullptr);
+  // Every method that evhttp knows is ours to answer; those it does not know it answers itself.
+  evhttp_set_allowed_methods(http.get(), EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+                                             EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                             EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+  return http;
+}
+
+base::result<void> service::listen(std::string_view where) {
+  auto at = listen_at(base_, where);
+  if (!at) return at.error();
+  auto* http = tls_ && !at->file.exists() ? secure_.get() : plain_.get();
+  auto* bound = evhttp_bind_listener(http, at->listener.get());
+  if (bound == nullptr) return base::fail(base::outcome::local_error, "out of memory");
+  evconnlistener_set_error_cb(at->listener.release(), &service::accept_failed);
+  listeners_.push_back({std::move(*at), http, bound});
+  return {};
+}
+
+void service::start() {
+  accept_again();
+  schedule(pulse);
+}
+
+std::vector<std::string> service::listening_at() const {
+  std::vector<std::string> out;
+  for (const auto& one : listeners_) out.push_back(one.at.name);
+  return out;
+}
+
+void service::reload() {
+  library_.refresh(/*everything=*/true);
+  if (tls_) tls_->refresh(/*always=*/true);
+}
+
+void service::end() {
+  if (ending_) return;
+  ending_ = clock_.steady() + longest_end;
+  for (const auto& one : listeners_) evhttp_del_accept_socket(one.http, one.bound);
+  listeners_.clear();
+  schedule(ending_pulse);
+  look_around();
+}
+
+bufferevent* service::adopt(bufferevent* one) {
+  if (one == nullptr) return nullptr;
+  bufferevent_set_max_single_write(one, single_write);
+  connections_.accepted(one);
+  if (connections_.count() >= how_.max_connections) pause_accepting();
+  return one;
+}
+
+bufferevent* service::new_plain(event_base* base, void* self) {
+  return static_cast<service*>(self)->adopt(bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE));
+}
+
+bufferevent* service::new_secure(event_base* base, void* self) {
+  auto* us = static_cast<service*>(self);
+  SSL* ssl = SSL_new(us->tls_->now());
+  if (ssl == nullptr) return nullptr;
+  auto* one = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+  if (one == nullptr)
+    SSL_free(ssl);
+  else
+    bufferevent_openssl_set_allow_dirty_shutdown(one, 1);
+  return us->adopt(one);
+}
+
+/// As many connections as are allowed: whoever comes waits in the kernel's queue until the next pulse finds room.
+void service::pause_accepting() {
+  for (const auto& one : listeners_) evconnlistener_disable(evhttp_bound_socket_get_listener(one.bound));
+}
+
+/// No descriptors left: without a pause the loop would spin on the same failing accept.
+void service::accept_failed(evconnlistener* listener, void*) { evconnlistener_disable(listener); }
+
+void service::accept_again() {
+  for (const auto& one : listeners_) evconnlistener_enable(evhttp_bound_socket_get_listener(one.bound));
+}
+
+void service::requested(evhttp_request* one, void* self) { static_cast<service*>(self)->handle(one); }
+
+void service::handle(evhttp_request* one) {
+  auto* connection = evhttp_request_get_connection(one);
+  connections_.answering(connection);
+  const auto answer = respond(how_.who, *library_.now(), read_request(one));
+  auto* headers = evhttp_request_get_output_headers(one);
+  for (const auto& line : answer.headers) evhttp_add_header(headers, line.name, line.value.c_str());
+  if (ending_ || has_body(one)) evhttp_add_header(headers, "Connection", "close");
+  add_body(evhttp_request_get_output_buffer(one), answer);
+  evhttp_request_set_on_complete_cb(one, &service::answered, this);
+  // evhttp reads on while it writes, to see the client leave: a client that half-closes would lose its answer, and one
+  // that only sends would fill our memory. Write errors and the deadline tell as much.
+  auto* buffer = evhttp_connection_get_bufferevent(connection);
+  bufferevent_incref(buffer);
+  evhttp_send_reply(one, answer.status, answer.reason, nullptr);
+  bufferevent_disable(buffer, EV_READ);
+  bufferevent_decref(buffer);
+}
+
+void service::answered(evhttp_request* one, void* self) {
+  static_cast<service*>(self)->connections_.asking(evhttp_request_get_connection(one));
+}
+
+void service::schedule(std::chrono::milliseconds every) {
+  const timeval interval{every.count() / 1000, static_cast<suseconds_t>(every.count() % 1000 * 1000)};
+  event_add(timer_.get(), &interval);
+}
+
+void service::tick(evutil_socket_t, short, void* self) { static_cast<service*>(self)->look_around(); }
+
+void service::look_around() {
+  connections_.sweep();
+  if (ending_) {
+    connections_.end_idle();
+    if (connections_.count() == 0 || clock_.steady() >= *ending_) event_base_loopbreak(base_);
+    return;
+  }
+  if (connections_.count() < how_.max_connections) accept_again();
+  library_.refresh(/*everything=*/false);
+  if (tls_) tls_->refresh(/*always=*/false);
+}
+
+} // namespace landfall::server

@@ -1,0 +1,79 @@
+// The running server: evhttp on its listeners, answering from the library. One event_base, one thread.
+//
+// What protects it: the size of headers and bodies, the number of connections, a deadline for every request and every
+// answer (connections.hpp), nothing read from a client while it is being answered, and no copy of a body for anybody.
+#pragma once
+
+#include "base/clock.hpp"
+#include "server/connections.hpp"
+#include "server/event.hpp"
+#include "server/library.hpp"
+#include "server/listener.hpp"
+#include "server/tls.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace landfall::server {
+
+class service {
+public:
+  struct settings {
+    access who;
+    std::size_t max_connections;
+    std::chrono::seconds request_timeout;
+  };
+  /// `base` must outlive it. With `secure`, TCP listeners speak TLS; Unix sockets never do.
+  service(event_base* base, settings how, library content, std::optional<tls> secure, const base::clock& clock);
+  service(const service&) = delete;
+  service& operator=(const service&) = delete;
+  ~service();
+
+  /// Errors as listen_at. Connections are accepted once `start` was called.
+  [[nodiscard]] base::result<void> listen(std::string_view where);
+  void start();
+  [[nodiscard]] std::vector<std::string> listening_at() const;
+
+  /// Reads folders and certificate again, changed or not.
+  void reload();
+  /// Stops listening, lets answers under way finish, and ends the loop: at once when there are none, at the latest
+  /// after 800 ms.
+  void end();
+
+private:
+  struct open_listener {
+    listening at;
+    evhttp* http;
+    evhttp_bound_socket* bound;
+  };
+  static bufferevent* new_plain(event_base* base, void* self);
+  static bufferevent* new_secure(event_base* base, void* self);
+  static void requested(evhttp_request* one, void* self);
+  static void answered(evhttp_request* one, void* self);
+  static void accept_failed(evconnlistener* listener, void* self);
+  static void tick(evutil_socket_t, short, void* self);
+
+  bufferevent* adopt(bufferevent* one);
+  [[nodiscard]] evhttp_ptr make_http(bufferevent* (*make)(event_base*, void*));
+  void handle(evhttp_request* one);
+  void pause_accepting();
+  void accept_again();
+  void schedule(std::chrono::milliseconds every);
+  void look_around();
+
+  event_base* base_;
+  settings how_;
+  library library_;
+  std::optional<tls> tls_;
+  const base::clock& clock_;
+  connections connections_; // before evhttp: its connections report their end while it is freed
+  evhttp_ptr plain_, secure_;
+  std::vector<open_listener> listeners_;
+  event_ptr timer_;
+  std::optional<base::steady_time> ending_; ///< when the loop ends at the latest
+};
+
+} // namespace landfall::server
