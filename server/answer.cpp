@@ -18,9 +18,7 @@ entry_ptr page(std::string_view title) {
       .bytes = fmt::format("<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
                            "</body>\r\n</html>\r\n",
                            title),
-      .type = "text/html",
-      .tag = {},
-      .caching = {}});
+      .type = "text/html"});
 }
 
 entry_ptr find(const catalogue& where, std::string_view path) {
@@ -92,7 +90,7 @@ void describe(answer& out, std::size_t length) {
 }
 
 answer whole_page(int status, const char* reason, entry_ptr source, method how) {
-  answer out{.status = status, .reason = reason, .headers = {}, .body = {}, .source = std::move(source)};
+  answer out{.status = status, .reason = reason, .source = std::move(source)};
   describe(out, out.source->bytes.size());
   if (how != method::head) out.body = out.source->bytes;
   return out;
@@ -112,7 +110,7 @@ answer not_allowed(method how) {
 }
 
 answer serve(entry_ptr source, const request& asked) {
-  answer out{.status = 200, .reason = "OK", .headers = {}, .body = {}, .source = std::move(source)};
+  answer out{.status = 200, .reason = "OK", .source = std::move(source)};
   const auto& from = *out.source;
   out.headers.reserve(7);
   if (asked.if_none_match && matches(*asked.if_none_match, from.tag)) {

@@ -20,8 +20,8 @@ namespace landfall::server {
 
 /// Who may see the documents.
 struct access {
-  std::string secret;             ///< the first segment of the path; empty: nobody
-  std::vector<std::string> hosts; ///< lower case, without port; empty: under every name
+  std::string secret = {};             ///< the first segment of the path; empty: nobody
+  std::vector<std::string> hosts = {}; ///< lower case, without port; empty: under every name
 };
 
 /// All that is served, at one moment. Never changes.
@@ -35,9 +35,9 @@ enum class method : std::uint8_t { get, head, post, other };
 /// The parts of a request that count. Views: they must outlive the call.
 struct request {
   server::method method = method::get;
-  std::string_view host; ///< as sent, port removed
-  std::string_view path; ///< as sent, never decoded, without query
-  std::optional<std::string_view> range, if_range, if_none_match;
+  std::string_view host = {}; ///< as sent, port removed
+  std::string_view path = {}; ///< as sent, never decoded, without query
+  std::optional<std::string_view> range = {}, if_range = {}, if_none_match = {};
 };
 
 struct header {
@@ -48,9 +48,9 @@ struct header {
 struct answer {
   int status = 200;
   const char* reason = "OK";
-  std::vector<header> headers;         ///< all but Date and Connection
-  std::string_view body;               ///< a part of source->bytes; empty for HEAD and 304
-  std::shared_ptr<const entry> source; ///< keeps the body alive
+  std::vector<header> headers = {};         ///< all but Date and Connection
+  std::string_view body = {};               ///< a part of source->bytes; empty for HEAD and 304
+  std::shared_ptr<const entry> source = {}; ///< keeps the body alive
 };
 
 /// GET and HEAD of documents and decoy; POST is 405 where there is something and 404 elsewhere, every other method 405,

@@ -132,7 +132,7 @@ base::result<reading> read_decoy(const fs::path& folder) {
   auto read = read_folder(folder, max_decoy_file, max_decoy, [](const std::string& name, std::string bytes) {
     // Half as long as a document's tag: the length of a tag must not tell what else this server is.
     const auto tag = fmt::format("\"{}\"", crypto::sha256(bytes).hex().substr(0, 32));
-    return base::result<entry>(entry{.bytes = std::move(bytes), .type = type_of(name), .tag = tag, .caching = {}});
+    return base::result<entry>(entry{.bytes = std::move(bytes), .type = type_of(name), .tag = tag});
   });
   if (!read) return read;
   reading out{.entries = {}, .bad = std::move(read->bad)};

@@ -20,9 +20,9 @@ namespace landfall::server {
 /// One thing that can be served. Shared, so that a slow reader keeps its bytes and not a whole old catalogue.
 struct entry {
   std::string bytes;
-  std::string_view type;    ///< Content-Type; static storage
-  std::string tag;          ///< ETag, with its quotes: for documents the 64 hex digits of SHA-256(payload)
-  std::string_view caching; ///< Cache-Control, or empty; static storage
+  std::string_view type;         ///< Content-Type; static storage
+  std::string tag = {};          ///< ETag, with its quotes: for documents the 64 hex digits of SHA-256(payload)
+  std::string_view caching = {}; ///< Cache-Control, or empty; static storage
 };
 
 /// By path: documents as "v1/NETWORK/CHANNEL/list", without the secret; the decoy as in a request, "/about.html".
