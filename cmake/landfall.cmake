@@ -29,6 +29,11 @@ if(DEFINED ENV{LANDFALL_OPENSSL_PREFIX} AND NOT LANDFALL_OPENSSL_PREFIX)
 endif()
 if(LANDFALL_OPENSSL_PREFIX)
   set(OPENSSL_ROOT_DIR "${LANDFALL_OPENSSL_PREFIX}")
+  foreach(found OPENSSL_CRYPTO_LIBRARY OPENSSL_SSL_LIBRARY OPENSSL_INCLUDE_DIR)
+    if(DEFINED ${found} AND NOT "${${found}}" MATCHES "^${LANDFALL_OPENSSL_PREFIX}/")
+      unset(${found} CACHE)  # a configuration from before the private copy was there
+    endif()
+  endforeach()
   # DT_RPATH, not RUNPATH: libcurl's and libevent's own libssl must resolve to this copy too, or two OpenSSLs meet in
   # one process. For the same reason libssl is linked even where nothing calls it.
   add_link_options(-Wl,--disable-new-dtags -Wl,-rpath,${LANDFALL_OPENSSL_PREFIX}/lib)
