@@ -23,10 +23,11 @@ config::loaded find_and_load(const std::string& file) {
   return config::load_settings(*path, {env("LANDFALL_STATE"), env("LANDFALL_EXPOSURE")});
 }
 
-std::optional<config::settings> load_configuration(const std::string& file) {
+std::variant<config::settings, int> load_configuration(const std::string& file) {
   auto read = find_and_load(file);
+  if (read.settings) return std::move(*read.settings);
   for (const auto& problem : read.problems) complain(usage, problem.to_string(), {}, {});
-  return std::move(read.settings);
+  return static_cast<int>(usage);
 }
 
 } // namespace landfall::sidecar

@@ -5,8 +5,8 @@
 
 #include <CLI/App.hpp>
 
-#include <optional>
 #include <string>
+#include <variant>
 
 namespace landfall::sidecar {
 
@@ -17,7 +17,7 @@ void add_configuration_option(CLI::App& command, std::string& file);
 /// LANDFALL_EXPOSURE say. That there is none is a problem too.
 [[nodiscard]] config::loaded find_and_load(const std::string& file);
 
-/// As find_and_load, with the problems on stderr, one a line. Nothing when there are any: the exit status is `usage`.
-[[nodiscard]] std::optional<config::settings> load_configuration(const std::string& file);
+/// As find_and_load, with the problems on stderr, one a line: then there is the exit status instead.
+[[nodiscard]] std::variant<config::settings, int> load_configuration(const std::string& file);
 
 } // namespace landfall::sidecar
