@@ -12,13 +12,14 @@ namespace landfall::trust {
 [[nodiscard]] std::string make_envelope(document_type type, std::string_view payload);
 
 /// Adds `key`'s signature, or replaces it when it is there. Errors: too_large (9th signature), malformed.
-[[nodiscard]] base::result<std::string> add_signature(std::string_view envelope, const crypto::composite_secret_key& key);
+[[nodiscard]] base::result<std::string> add_signature(std::string_view envelope,
+                                                      const crypto::composite_secret_key& key);
 
 /// The payload and its type, unverified: for `show` and tools only.
 struct peeked {
-    document_type type;
-    std::string payload;
-    std::vector<crypto::key_id> claimed_signers;
+  document_type type;
+  std::string payload;
+  std::vector<crypto::key_id> claimed_signers;
 };
 [[nodiscard]] base::result<peeked> dangerously_peek(std::string_view envelope);
 

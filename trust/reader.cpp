@@ -74,14 +74,14 @@ std::string reader::text_or_empty(const json::object& from, std::string_view nam
   return from.contains(name) ? text(from, name) : std::string();
 }
 
-std::string reader::text(const json::value& value) {
+std::string reader::text(const json::value& value, std::size_t max) {
   const auto* const found = value.if_string();
   if (found == nullptr) {
     complain("not a text");
     return {};
   }
-  if (found->size() > max_string) {
-    complain(fmt::format("a text of more than {} bytes", max_string), outcome::too_large);
+  if (found->size() > max) {
+    complain(fmt::format("a text of more than {} bytes", max), outcome::too_large);
     return {};
   }
   return {found->data(), found->size()};

@@ -44,7 +44,7 @@ public:
   [[nodiscard]] const array_type& array_or_empty(const object_type& from, std::string_view name, std::size_t max);
 
   /// An element of an array.
-  [[nodiscard]] std::string text(const boost::json::value& value);
+  [[nodiscard]] std::string text(const boost::json::value& value, std::size_t max = max_string);
 
   void complain(std::string_view what, base::outcome how = base::outcome::malformed);
   [[nodiscard]] const std::optional<base::failure>& complaint() const noexcept { return complaint_; }
