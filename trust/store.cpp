@@ -58,7 +58,7 @@ bool offer_roots(state& s, const saved& from, std::int64_t last, base::unix_time
 std::string offer_list(state& s, const saved& from, base::unix_time wall) {
   if (!from.list) return {};
   const auto verdict = s.offer_list({*from.list}, wall);
-  if (verdict.adopted || verdict.what == outcome::verified_same) return {};
+  if (verdict.adopted || verdict.what == base::outcome::verified_same) return {};
   return fmt::format("the stored list: {}: {}", base::name(verdict.what), verdict.detail);
 }
 
