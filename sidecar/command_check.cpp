@@ -1,0 +1,233 @@
+// landfall check: what a configuration means, before anything is tried. Reads the configuration, the root and the kept
+// bridges; sends nothing and writes nothing.
+#include "base/clock.hpp"
+#include "base/file.hpp"
+#include "config/bridge_file.hpp"
+#include "config/paths.hpp"
+#include "net/socket.hpp"
+#include "seeds/compiled.hpp"
+#include "sidecar/configuration.hpp"
+#include "sidecar/publishing.hpp"
+#include "sidecar/routes.hpp"
+#include "trust/limits.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace landfall::sidecar {
+
+namespace {
+
+namespace json = boost::json;
+
+/// What the configuration comes to.
+struct checked {
+  config::settings settings;
+  std::optional<trust::verified<trust::root>> root;
+  std::string root_error;
+  std::vector<known_route> routes; ///< in the order in which they would be tried
+  std::vector<std::string> errors, warnings;
+};
+
+/// Where a route goes: what a censor would like to know, so it prints with --unsafe-logging only.
+struct destination_of {
+  std::string operator()(const config::https_target& to) const { return to.url.reveal(); }
+  std::string operator()(const config::fronted_target& to) const {
+    std::string fronts;
+    for (const auto& front : to.fronts) fronts += (fronts.empty() ? "" : ", ") + front.name;
+    return fmt::format("{} behind {}", to.url.reveal(), fronts);
+  }
+  std::string operator()(const config::bridge_target& to) const {
+    return to.lines.empty() ? "all bridges" : fmt::format("{} bridges", to.lines.size());
+  }
+  std::string operator()(const config::onion_target& to) const { return to.url.reveal(); }
+  std::string operator()(const config::dns_target& to) const { return to.zone; }
+  std::string operator()(const config::dht_target&) const { return "key and salt of the root document"; }
+};
+
+base::sensitive<std::string> destination(const config::settings& settings, const std::string& name) {
+  for (const auto& route : settings.routes)
+    if (route.name == name) return base::sensitive(std::visit(destination_of(), route.target));
+  return {};
+}
+
+void check_root(checked& all) {
+  const auto& network = all.settings.network;
+  const auto bytes = base::read_file(network.root, trust::max_envelope);
+  if (!bytes) {
+    all.root_error = fmt::format("network.root: {}", bytes.error().detail);
+    return;
+  }
+  auto anchor = trust::verify_anchor({*bytes}, network.id);
+  if (!anchor) {
+    all.root_error = fmt::format("network.root: {}: {}", network.root.string(), base::to_string(anchor.error()));
+    return;
+  }
+  all.root = std::move(*anchor);
+  if ((*all.root)->expires <= base::system_clock().wall())
+    all.warnings.push_back("network.root has expired: every list counts as tier B at best until a newer root comes");
+}
+
+void check_machine(checked& all) {
+  const auto& sidecar = all.settings.sidecar;
+  if (auto able = net::check({sidecar.fwmark, sidecar.interface}); !able) all.errors.push_back(able.error().detail);
+  const auto socket = config::socket_path(config::process_environment(), ::geteuid() == 0);
+  if (socket.native().size() >= sizeof(sockaddr_un::sun_path))
+    all.errors.push_back(fmt::format("{}: too long for a Unix socket; set LANDFALL_API to a path of at most {} bytes",
+                                     socket.string(), sizeof(sockaddr_un::sun_path) - 1));
+  for (const auto& route : all.settings.routes) {
+    const auto* https = std::get_if<config::https_target>(&route.target);
+    if (!https) continue;
+    if (https->url.scheme == "http")
+      all.warnings.push_back(fmt::format("{}: http: everybody on the way sees the secret path", route.name));
+    if (https->tls.ca.empty()) continue;
+    if (auto ca = base::read_file(https->tls.ca, 1024 * 1024); !ca)
+      all.errors.push_back(fmt::format("{}: ca: {}", route.name, ca.error().detail));
+  }
+}
+
+/// What is configured and this version does not do: said, so that nobody believes to be protected by it.
+void check_unbuilt(checked& all) {
+  const auto& settings = all.settings;
+  std::vector<std::string> complaints;
+  const auto kept = config::bridge_file::load(settings.sidecar.state / "bridges", complaints);
+  all.warnings.insert(all.warnings.end(), complaints.begin(), complaints.end());
+  const auto unused = [&all](bool configured, std::string_view what) {
+    if (configured) all.warnings.push_back(fmt::format("{}: this version does not use them", what));
+  };
+  unused(!settings.bridges.empty() || !kept.lines().empty(), "bridges");
+  unused(!settings.transports.empty(), "transports");
+  unused(settings.hints.lan != "off" || settings.hints.dht_get_peers, "hints");
+  unused(!settings.dns.doh.empty(), "dns.doh resolvers");
+}
+
+void check_routes(checked& all) {
+  net::asio::io_context context;
+  transports through(context.get_executor(), all.settings);
+  all.routes = make_routes(all.settings, nullptr, through).known;
+  std::stable_sort(all.routes.begin(), all.routes.end(),
+                   [](const known_route& a, const known_route& b) { return a.tier < b.tier; });
+  if (std::all_of(all.routes.begin(), all.routes.end(), [](const known_route& route) { return !route.off.empty(); }))
+    all.warnings.push_back("no route can be tried: peers come from the cache, the compiled seeds and by hand only");
+}
+
+checked check(config::settings settings) {
+  checked all;
+  all.settings = std::move(settings);
+  check_root(all);
+  if (seeds::is_demo(all.settings.network.id))
+    all.errors.push_back("network.id: the keys of network 'demo' are public: it is for 'landfall demo' alone");
+  if (all.settings.network.lab)
+    all.warnings.push_back("network.lab is on: documents may name private and loopback addresses");
+  check_machine(all);
+  check_routes(all);
+  check_unbuilt(all);
+  return all;
+}
+
+int status_of(const checked& all) {
+  if (!all.errors.empty()) return usage;
+  return all.root ? done : untrusted;
+}
+
+json::array texts(const std::vector<std::string>& from) {
+  json::array out;
+  for (const auto& text : from) out.emplace_back(text);
+  return out;
+}
+
+void print_json(const checked& all) {
+  json::array routes;
+  for (const auto& route : all.routes)
+    routes.push_back({{"name", route.name},
+                      {"kind", route.kind},
+                      {"tier", route.tier},
+                      {"to", fmt::format("{}", destination(all.settings, route.name))},
+                      {"off", route.off.empty() ? json::value(nullptr) : json::value(route.off)}});
+  auto errors = texts(all.errors);
+  if (!all.root) errors.emplace_back(all.root_error);
+  json::value root(nullptr);
+  if (all.root) root = {{"version", (*all.root)->version}, {"expires", (*all.root)->expires}};
+  const auto& settings = all.settings;
+  const json::object out{{"good", status_of(all) == done},
+                         {"file", settings.file.string()},
+                         {"network", settings.network.id},
+                         {"channel", settings.network.channel},
+                         {"root", std::move(root)},
+                         {"state", settings.sidecar.state.string()},
+                         {"exposure", config::name(settings.fallback.exposure)},
+                         {"routes", std::move(routes)},
+                         {"errors", std::move(errors)},
+                         {"warnings", texts(all.warnings)}};
+  fmt::print("{}\n", json::serialize(out));
+}
+
+void print_routes(const checked& all) {
+  const auto& how = all.settings.fallback;
+  fmt::print("\nTried in this order: the next one after {} ms or when one fails, the next tier after {} ms, {} at a "
+             "time, {} of one group\n",
+             how.attempt_delay.count(), how.tier_gap.count(), how.max_lanes, how.max_lanes_per_group);
+  for (const auto& route : all.routes)
+    fmt::print("  tier {}  {:<14} {:<8} {}{}\n", route.tier, route.name, route.kind,
+               destination(all.settings, route.name), route.off.empty() ? "" : "  OFF: " + route.off);
+}
+
+void print_text(const checked& all) {
+  const auto& settings = all.settings;
+  fmt::print("configuration  {}\n", settings.file.string());
+  fmt::print("network        {}, channel {}\n", settings.network.id, settings.network.channel);
+  if (all.root) {
+    const auto& root = **all.root;
+    fmt::print("root           version {}, lists by {} of {} keys, expires {}\n", root.version,
+               root.list_role.threshold, root.list_role.keyids.size(), utc(root.expires));
+  }
+  fmt::print("state          {}\n", settings.sidecar.state.string());
+  fmt::print("socket         {}\n", config::socket_path(config::process_environment(), ::geteuid() == 0).string());
+  fmt::print("exposure       {}\n", config::name(settings.fallback.exposure));
+  print_routes(all);
+  std::fflush(stdout); // before stderr, so that the two come in order on a terminal
+  for (const auto& warning : all.warnings) complain(done, "warning", warning, {});
+  for (const auto& error : all.errors) complain(usage, error, settings.file.string(), {});
+  if (!all.root) complain(untrusted, all.root_error, {}, "take root.dsse.json from whoever gave you the VPN");
+}
+
+void print_problems(const std::vector<config::problem>& problems) {
+  json::array errors;
+  for (const auto& problem : problems) errors.emplace_back(problem.to_string());
+  fmt::print("{}\n", json::serialize(json::object{{"good", false}, {"errors", std::move(errors)}}));
+}
+
+int run_check(const std::string& file, bool as_json) {
+  auto read = find_and_load(file);
+  if (!read.settings) {
+    if (as_json) print_problems(read.problems);
+    for (const auto& problem : read.problems) complain(usage, problem.to_string(), {}, {});
+    return usage;
+  }
+  const auto all = check(std::move(*read.settings));
+  as_json ? print_json(all) : print_text(all);
+  return status_of(all);
+}
+
+} // namespace
+
+void add_check_command(CLI::App& app, action& chosen) {
+  struct options {
+    std::string file;
+    bool json = false;
+  };
+  const auto how = std::make_shared<options>();
+  auto* command = app.add_subcommand("check", "Validate the configuration and print what would be tried, in order");
+  add_configuration_option(*command, how->file);
+  command->add_flag("--json", how->json, "Print one JSON object");
+  command->callback([how, &chosen] { chosen = [how] { return run_check(how->file, how->json); }; });
+}
+
+} // namespace landfall::sidecar
