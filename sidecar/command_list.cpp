@@ -14,7 +14,7 @@ namespace landfall::sidecar {
 namespace {
 
 struct keygen_options {
-  std::string out, passphrase_file;
+  std::string out, passphrase_file, demo;
   bool force = false;
 };
 
@@ -26,7 +26,7 @@ int keygen(const keygen_options& how) {
       return complain(usage, "a key is there already", path, "give another name, or --force to lose that key for ever");
   const auto passphrase = read_passphrase(how.passphrase_file, true);
   if (!passphrase) return complain(usage, passphrase.error(), {});
-  const auto key = crypto::composite_secret_key::generate();
+  const auto key = how.demo.empty() ? crypto::composite_secret_key::generate() : demo_key(how.demo);
   if (auto written = base::write_file(secret_path, key.to_encrypted_pem(passphrase->reveal())); !written)
     return complain(usage, written.error(), secret_path);
   if (auto written = write_public(public_path, public_key_file(key.public_key()), true); !written)
@@ -44,6 +44,8 @@ void add_keygen(CLI::App& group, action& chosen) {
       ->type_name("DIR/NAME");
   add_passphrase_option(*command, how->passphrase_file);
   command->add_flag("--force", how->force, "Replace a key that is there");
+  // Hidden from the help: for script/make-demo-seeds, and worthless as a secret.
+  command->add_option("--public-demo-key", how->demo, "The demo key of this name, which everybody has")->group("");
   command->callback([how, &chosen] { chosen = [how] { return keygen(*how); }; });
 }
 

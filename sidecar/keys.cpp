@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "base/file.hpp"
 #include "base/json.hpp"
+#include "crypto/hash.hpp"
 
 #include <fmt/format.h>
 
@@ -126,6 +127,14 @@ base::result<crypto::composite_secret_key> read_secret_key(const std::filesystem
     return base::fail(base::outcome::local_error,
                       fmt::format("{} does not open: wrong passphrase, or not a key file", path.string()));
   return std::move(*key);
+}
+
+crypto::composite_secret_key demo_key(std::string_view name) {
+  const auto seed = [&](std::string_view half) {
+    return crypto::sha256(fmt::format("landfall demo key, public: {}: {}", name, half));
+  };
+  auto key = crypto::composite_secret_key::from_seeds(seed("ML-DSA-65").view(), seed("Ed25519").view());
+  return std::move(key.value()); // seeds of 32 bytes never fail
 }
 
 } // namespace landfall::sidecar

@@ -25,4 +25,9 @@ namespace landfall::sidecar {
 [[nodiscard]] base::result<crypto::composite_secret_key> read_secret_key(const std::filesystem::path& path,
                                                                          const std::string& passphrase_source);
 
+/// A key of network `demo`, made from its name ("root-a", "root-b", "list-a", "list-b") in a way that is written here,
+/// so that everybody has it: it proves nothing, and the program believes it in `landfall demo` only. Its ML-DSA seed is
+/// SHA-256("landfall demo key, public: NAME: ML-DSA-65"), its Ed25519 seed the same with "Ed25519".
+[[nodiscard]] crypto::composite_secret_key demo_key(std::string_view name);
+
 } // namespace landfall::sidecar

@@ -75,6 +75,7 @@ def accepted_documents():
     case("16 routes and 64 servers", signed_list(
         routes=[{"kind": "https", "url": f"https://r{n}.example.net/x/", "tier": 1} for n in range(16)],
         servers=[{"keyid": key("server").id, "url": f"https://s{n}.example.net/x/", "region": "eu"} for n in range(64)]), "accepted A")
+    case("a route of a kind from the future", signed_list(routes=[{"kind": "carrier-pigeon", "tier": 1}]), "accepted A")
     case("the largest version", signed_list(version=MAX_INTEGER), "accepted A")
     case("exactly 128 KiB", padded(128 * 1024), "accepted A")
     case("issued 31 days before its end", signed_list(expires=ISSUED + 31 * DAY), "accepted A")
@@ -274,8 +275,8 @@ def malformed_payloads():
         "spec 0": {"spec": 0}, "spec is a text": {"spec": "1"}, "peers is an object": {"peers": {}}, "a peer is a text": {"peers": ["x"]},
         "fresh_until before issued": {"fresh_until": ISSUED - 1}, "expires before fresh_until": {"expires": ISSUED + DAY - 1},
         "a life over 31 days": {"expires": ISSUED + 31 * DAY + 1}, "a peer without endpoints": {"peers": [peer(0, endpoints=[])]},
+        "a peer's id in two peers": {"peers": [peer(0), peer(1), peer(0)]},
         "a route of kind dht": {"routes": [{"kind": "dht", "tier": 1}]},
-        "a route of unknown kind": {"routes": [{"kind": "carrier-pigeon", "tier": 1}]},
         "a route that names a file": {"routes": [{"kind": "https", "url": "https://x.example.net/y/", "tier": 1, "ca": "/etc/passwd"}]},
         "a route to a private address": {"routes": [{"kind": "https", "url": "https://10.0.0.1/y/", "tier": 1}]},
         "a relative server": {"servers": [{"keyid": key("server").id, "url": "/v1/", "region": "eu"}]},
@@ -304,6 +305,7 @@ def identity():
     demanding = [text(signed_root(min_version=8, epoch=3))]
     case("below the root's min_version", signed_list(epoch=3, version=7), "refused rolled_back", roots=demanding)
     case("at the root's min_version", signed_list(epoch=3, version=8), "accepted A", roots=demanding)
+    case("an epoch that no root has given", signed_list(epoch=2), "refused root_needed")
     case("below the root's epoch", signed_list(epoch=2, version=9), "refused rolled_back", roots=demanding)
 
 
@@ -372,6 +374,9 @@ def root_chains():
     rotated("a new epoch ends the old lists", second(epoch=2), "refused rolled_back", signed_list(version=MAX_INTEGER))
     rotated("a new epoch begins at version 1", second(epoch=2), "accepted A", signed_list(epoch=2, version=1, root_version=2))
     rotated("an expired middle does not matter", second(), "accepted A", first=text(signed_root(expires=ISSUED - DAY)))
+    rotated("back to an epoch that was ended", second(epoch=1), "refused bad_root", first=text(signed_root(epoch=2)))
+    rotated("by strangers", text(signed_root(signers=new, roots=new, version=2)), "refused bad_root")
+    rotated("a threshold that falls counts from the next root on", second(("root a", "root x"), threshold=1), "refused bad_root")
     three = list(chain(3))
     case("rotation: any order of --root", signed_list(root_version=3), "accepted A", roots=[three[2], three[0], three[1]])
     case("rotation: a missing middle", signed_list(root_version=3), "refused bad_root", roots=[three[0], three[2]])
