@@ -66,7 +66,7 @@ base::result<believer> believe(const verify_options& how, base::unix_time now) {
   // --now stands for every clock: with it the answer is the same whenever this program was built.
   const bool demo = seeds::is_demo(roots->front().network);
   if (demo) base::log(base::level::warning, "network demo: its secret keys are public, anyone may have signed this");
-  trust::identity who{.channel = how.channel, .lab = how.lab || demo, .build = how.now ? 0 : seeds::compiled().built};
+  trust::identity who{{}, how.channel, how.lab || demo, how.now ? 0 : seeds::compiled().built};
   auto begun = begin_trust(std::move(who), *roots);
   if (!begun) return begun.error();
   believer out{std::move(*begun), std::nullopt, std::nullopt};

@@ -49,12 +49,32 @@ std::string utc(base::unix_time at) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(at)));
 }
 
+namespace {
+
+/// What to do about a document on this machine; base::hint speaks of routes.
+std::string_view advice(base::outcome what) noexcept {
+  switch (what) {
+  case base::outcome::too_large:
+  case base::outcome::malformed: return "docs/FORMATS.md says what it may hold";
+  case base::outcome::below_threshold:
+    return "forged, changed, or not signed by enough keys of the root; do not use it";
+  case base::outcome::wrong_network: return "give the root of its own network";
+  case base::outcome::wrong_channel: return "name its channel with --channel, if it is the one you want";
+  case base::outcome::bad_root: return "do not use it; between two roots every root is needed";
+  case base::outcome::root_needed: return "give the newer roots too; a run takes 32 steps";
+  case base::outcome::rolled_back: return "a newer one is known; do not use it";
+  case base::outcome::equivocation: return "keep both and ask the publisher: its keys have signed two things";
+  default: return {};
+  }
+}
+
+} // namespace
+
 int complain(exit_status status, const base::failure& why, std::string_view where) {
-  const bool ours = why.what == base::outcome::local_error;
-  const auto what =
-      ours ? why.detail
-           : fmt::format("{}: {}", base::name(why.what), why.detail.empty() ? base::explain(why.what) : why.detail);
-  return complain(status, base::printable(what, 600), where, ours ? std::string_view() : base::hint(why.what));
+  if (why.what == base::outcome::local_error) return complain(status, base::printable(why.detail, 600), where, {});
+  const auto& detail = why.detail.empty() ? std::string(base::explain(why.what)) : why.detail;
+  return complain(status, base::printable(fmt::format("{}: {}", base::name(why.what), detail), 600), where,
+                  advice(why.what));
 }
 
 base::result<std::string> read_document(const std::string& path) { return base::read_file(path, trust::max_envelope); }
