@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <vector>
 
 namespace landfall::base {
@@ -22,7 +23,9 @@ public:
   static constexpr std::size_t max_key_size = json::string::max_size();
   static constexpr std::size_t max_string_size = json::string::max_size();
 
-  explicit strict_handler(json::storage_ptr storage) : stack_(storage) { stack_.reset(std::move(storage)); }
+  explicit strict_handler(json::storage_ptr storage) { stack_.reset(std::move(storage)); }
+  /// Names without escapes are views into this text, which outlives the parse.
+  void reads(std::string_view text) { text_ = text; }
   json::value release() { return stack_.release(); }
   [[nodiscard]] std::string_view complaint() const { return complaint_; }
 
@@ -34,15 +37,14 @@ public:
     return true;
   }
   bool on_object_begin(error_code&) {
-    names_.emplace_back();
+    starts_.push_back(names_.size());
     return true;
   }
   bool on_object_end(std::size_t n, error_code& ec) {
-    auto& names = names_.back();
-    std::sort(names.begin(), names.end());
-    if (std::adjacent_find(names.begin(), names.end()) != names.end())
-      return refuse("a name stands twice in one object", ec);
-    names_.pop_back();
+    const auto first = names_.begin() + static_cast<std::ptrdiff_t>(starts_.back());
+    if (stands_twice(first, names_.end())) return refuse("a name stands twice in one object", ec);
+    names_.erase(first, names_.end());
+    starts_.pop_back();
     stack_.push_object(n);
     return true;
   }
@@ -60,9 +62,14 @@ public:
     return true;
   }
   bool on_key(json::string_view s, std::size_t, error_code&) {
-    partial_key_.append(s.data(), s.size());
-    names_.back().push_back(std::move(partial_key_));
-    partial_key_.clear();
+    const bool in_text = s.data() >= text_.data() && s.data() + s.size() <= text_.data() + text_.size();
+    if (partial_key_.empty() && in_text) {
+      names_.emplace_back(s.data(), s.size());
+    } else {
+      partial_key_.append(s.data(), s.size());
+      names_.push_back(owned_.emplace_back(std::move(partial_key_)));
+      partial_key_.clear();
+    }
     stack_.push_key(s);
     return true;
   }
@@ -92,13 +99,27 @@ public:
   bool on_comment(json::string_view, error_code&) { return true; }
 
 private:
+  using name_iterator = std::vector<std::string_view>::iterator;
+  static bool stands_twice(name_iterator first, name_iterator last) {
+    constexpr std::ptrdiff_t few = 16; // below this, comparing each with each beats sorting
+    if (last - first > few) {
+      std::sort(first, last);
+      return std::adjacent_find(first, last) != last;
+    }
+    for (auto i = first; i != last; ++i)
+      if (std::find(std::next(i), last, *i) != last) return true;
+    return false;
+  }
   bool refuse(std::string_view why, error_code& ec) {
     complaint_ = why;
     ec = json::error::syntax;
     return false;
   }
   json::value_stack stack_;
-  std::vector<std::vector<std::string>> names_;
+  std::string_view text_;
+  std::vector<std::string_view> names_; ///< of all objects that are open, the innermost last
+  std::vector<std::size_t> starts_;     ///< where each open object's names begin
+  std::deque<std::string> owned_;       ///< names that had escapes
   std::string partial_key_;
   std::string_view complaint_;
   char number_start_ = 0;
@@ -110,6 +131,7 @@ result<json::value> parse_json(std::string_view text, std::size_t max_depth, jso
   json::parse_options options;
   options.max_depth = max_depth;
   json::basic_parser<strict_handler> parser(options, std::move(storage));
+  parser.handler().reads(text);
   error_code ec;
   const std::size_t used = parser.write_some(false, text.data(), text.size(), ec);
   if (!ec && used < text.size()) ec = json::error::extra_data;
