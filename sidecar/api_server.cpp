@@ -56,7 +56,7 @@ awaitable<void> api_server::run() {
       base::log(base::level::warning, "API: cannot accept a connection: {}", ec.message());
       (void)co_await net::sleep_for(accept_pause);
     } else if (connections.running() >= limits_.connections) {
-      ++answered_[503];
+      handler_.answered(503);
       turn_away(socket);
     } else {
       connections.spawn(serve(std::move(socket)));

@@ -13,7 +13,6 @@
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <list>
-#include <map>
 #include <set>
 #include <string>
 
@@ -33,6 +32,8 @@ struct api_handler {
   virtual ~api_handler() = default;
   /// Any call but get_events. Ends early when cancelled (the client has gone).
   [[nodiscard]] virtual net::awaitable<api_answer> answer(api_call call) = 0;
+  /// Told of every answer, errors of the server included.
+  virtual void answered(unsigned /*status*/) {}
 };
 
 struct api_limits {
@@ -55,8 +56,6 @@ public:
   [[nodiscard]] net::awaitable<void> run();
   /// No new connections or requests; answers under way are finished, event streams end.
   void stop();
-  /// Answers given, by status.
-  [[nodiscard]] const std::map<unsigned, std::uint64_t>& answered() const noexcept { return answered_; }
 
 private:
   friend class api_session;
@@ -71,7 +70,6 @@ private:
   std::list<api_session*> sessions_;
   bool stopping_ = false;
   std::size_t streams_ = 0;
-  std::map<unsigned, std::uint64_t> answered_;
 };
 
 } // namespace landfall::sidecar

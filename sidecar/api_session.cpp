@@ -183,7 +183,7 @@ awaitable<void> api_session::stream_events() {
     co_return;
   }
   ++server_.streams_;
-  ++server_.answered_[200];
+  server_.handler_.answered(200);
   event_queue queue(server_.events_, co_await asio::this_coro::executor);
   stream_ = &queue;
   bool going = co_await write_text("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
@@ -198,7 +198,7 @@ awaitable<void> api_session::stream_events() {
 }
 
 awaitable<bool> api_session::write_answer(api_answer answer, bool keep_alive) {
-  ++server_.answered_[answer.status];
+  server_.handler_.answered(answer.status);
   const bool written = co_await write_text(text_of(answer, keep_alive));
   co_return written&& keep_alive;
 }

@@ -1,0 +1,103 @@
+// The heart of the sidecar: decides when to race, polls otherwise, and hands over peers.
+//
+//   tier A in hand        no race; a jittered poll every 4 to 8 hours over alternating kinds of route, with a look for
+//   a
+//                         new root once a day
+//   older, or nothing     a race at once, again with growing pauses until tier A; penalised routes wait their time
+//   all peers failed      (reported by the VPN) a race
+//   POST /v1/refresh      a race; penalties stay
+//
+// One driver coroutine (run) does all of it, so there is never more than one race. Does no network I/O before run().
+#pragma once
+
+#include "sidecar/api_bodies.hpp"
+#include "sidecar/api_server.hpp"
+#include "sidecar/holdings.hpp"
+#include "sidecar/race_watch.hpp"
+#include "sidecar/routes.hpp"
+
+#include <memory>
+#include <set>
+
+namespace landfall::sidecar {
+
+struct engine_options {
+  bool demo = false;     ///< network `demo` is allowed
+  bool one_race = false; ///< run() ends after one race: `landfall peers`
+};
+
+class engine final : public api_handler {
+public:
+  /// Errors: as holdings::open; local_error when fwmark or interface cannot be set.
+  [[nodiscard]] static base::result<std::unique_ptr<engine>> open(net::asio::any_io_executor executor,
+                                                                  config::settings settings, const base::clock& clock,
+                                                                  engine_options options = {});
+
+  /// The driver: until stop(), cancelled, or - with one_race - one race was run where one is needed.
+  [[nodiscard]] net::awaitable<void> run();
+  /// Waiting clients get what there is; run() ends after what it does now: cancel it to end a race at once.
+  void stop();
+
+  /// Answers at once when `min` is met at the freshness, or when nothing that could be done within `wait` would help;
+  /// else waits. Cancelled: what there is.
+  [[nodiscard]] net::awaitable<handed_over> hand_over(get_peers asked);
+  [[nodiscard]] net::awaitable<api_answer> answer(api_call call) override;
+  void answered(unsigned status) override { ++answered_[status]; }
+
+  [[nodiscard]] status describe() const;
+  [[nodiscard]] event_bus& events() noexcept { return events_; }
+  /// The last race that ended; its number is 0 before the first.
+  [[nodiscard]] const fallback::race_result& last_race() const noexcept { return last_race_; }
+  [[nodiscard]] base::result<std::string> add(add_peer call);
+
+private:
+  engine(net::asio::any_io_executor executor, config::settings settings, const base::clock& clock,
+         engine_options options, std::unique_ptr<holdings> held);
+
+  [[nodiscard]] net::awaitable<void> race();
+  [[nodiscard]] net::awaitable<void> poll();
+  [[nodiscard]] fallback::race_context context();
+  [[nodiscard]] const fallback::route* route_to_poll();
+  void plan_next_race();
+  void refresh_routes();
+  void on_trust(const trust::event& happened);
+  void on_adopted(bool provisional);
+
+  [[nodiscard]] bool needs_race() const;
+  /// When a race may start by itself: not before the pause is over and a route is free of penalties.
+  [[nodiscard]] base::steady_time next_race() const;
+  [[nodiscard]] bool may_improve(base::steady_time until) const;
+  void ask_race();
+
+  [[nodiscard]] handed_over choose(const get_peers& asked);
+  [[nodiscard]] std::vector<fallback::lane_report> explained() const;
+  [[nodiscard]] net::awaitable<api_answer> answer_peers(get_peers asked);
+  [[nodiscard]] api_answer answer_outcome(const report_outcome& call);
+  [[nodiscard]] api_answer answer_refresh();
+  [[nodiscard]] std::string metrics() const;
+  void save_book_if_due(bool at_once);
+
+  config::settings settings_;
+  const base::clock& clock_;
+  engine_options options_;
+  std::unique_ptr<holdings> held_;
+  event_bus events_;
+  race_watch watch_;
+  transports through_;
+  route_set routes_;
+  notifier poked_;   ///< the driver looks again
+  notifier changed_; ///< clients who wait look again
+  bool stopping_ = false, race_wanted_ = false, raced_ = false;
+  std::uint64_t selection_seed_;
+  std::uint64_t race_number_ = 0;
+  fallback::race_result last_race_;
+  base::steady_time next_race_at_, earliest_race_, next_poll_at_, next_root_at_;
+  std::chrono::milliseconds pause_;
+  std::map<std::string, base::steady_time> polled_; ///< by kind
+  std::set<std::string> handed_;                    ///< ids since the last race or list
+  std::optional<base::steady_time> book_dirty_since_;
+  std::map<unsigned, std::uint64_t> answered_;
+  std::uint64_t peers_handed_ = 0;
+};
+
+} // namespace landfall::sidecar

@@ -1,0 +1,176 @@
+// The engine's answers to the local API.
+#include "net/deadline.hpp"
+#include "sidecar/engine.hpp"
+#include "sidecar/metrics.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace landfall::sidecar {
+
+namespace json = boost::json;
+using net::awaitable;
+
+namespace {
+
+bool fresh_enough(trust::tier tier, freshness wanted) {
+  switch (wanted) {
+  case freshness::any: return true;
+  case freshness::valid: return tier == trust::tier::a || tier == trust::tier::a_minus;
+  case freshness::fresh: return tier == trust::tier::a;
+  }
+  return false;
+}
+
+fallback::lane_report untried(const known_route& route, std::string why) {
+  fallback::lane_report report;
+  report.route = route.name;
+  report.kind = route.kind;
+  report.error = std::move(why);
+  return report;
+}
+
+api_answer ok(unsigned status, const json::object& body) { return {status, json::serialize(body)}; }
+
+} // namespace
+
+handed_over engine::choose(const get_peers& asked) {
+  auto candidates = held_->book.candidates(held_->trust, clock_.wall());
+  std::erase_if(candidates, [&](const peers::candidate& c) { return !fresh_enough(c.tier, asked.freshness); });
+  handed_over out;
+  out.chosen = peers::choose(std::move(candidates), static_cast<std::size_t>(asked.max), selection_seed_);
+  out.too_few = out.chosen.peers.size() < static_cast<std::size_t>(asked.min);
+  out.provisional = watch_.racing() && needs_race();
+  return out;
+}
+
+awaitable<handed_over> engine::hand_over(get_peers asked) {
+  const auto until = clock_.steady() + asked.wait;
+  auto out = choose(asked);
+  while (out.too_few && !co_await net::was_cancelled()) {
+    const auto now = clock_.steady();
+    if (!watch_.racing() && needs_race()) ask_race();
+    if (now >= until || !may_improve(until)) break;
+    (void)co_await net::with_deadline(changed_.wait(), until - now, base::stage::none);
+    out = choose(asked);
+  }
+  for (const auto& peer : out.chosen.peers) handed_.insert(peer.id);
+  peers_handed_ += out.chosen.peers.size();
+  if (out.chosen.peers.empty()) out.lanes = explained();
+  co_return out;
+}
+
+std::vector<fallback::lane_report> engine::explained() const {
+  std::vector<fallback::lane_report> out;
+  for (const auto& route : routes_.known) {
+    const auto same = [&route](const auto& lane) { return lane.route == route.name; };
+    const auto& now = watch_.lanes();
+    const auto running = std::find_if(now.begin(), now.end(), same);
+    const auto& before = last_race_.lanes;
+    const auto last = std::find_if(before.begin(), before.end(), same);
+    if (!route.off.empty()) {
+      out.push_back(untried(route, "off: " + route.off));
+    } else if (watch_.racing() && running != now.end()) {
+      auto report = untried(route, "no answer yet");
+      report.outcome = base::outcome::timed_out;
+      report.stage = running->stage;
+      out.push_back(running->ended.value_or(report));
+    } else if (last != before.end()) {
+      out.push_back(*last);
+    } else {
+      out.push_back(untried(route, watch_.racing() ? "its turn has not come yet" : "not tried yet"));
+    }
+  }
+  return out;
+}
+
+status engine::describe() const {
+  const auto wall = clock_.wall();
+  const auto& trust = held_->trust;
+  status now;
+  now.network = settings_.network.id;
+  now.ready = !held_->book.candidates(trust, wall).empty();
+  now.root_version = trust.root()->version;
+  if (const auto& list = trust.list())
+    now.list = list_status{(*list)->order, std::string(trust::name(*trust.tier(wall))), (*list)->issued};
+  now.race = watch_.racing();
+  if (now.race) now.lanes = watch_.lanes();
+  for (const auto& route : routes_.known) {
+    route_status shown{route, watch_.running(route.name), 0, std::nullopt};
+    if (const auto* memory = held_->memory.of(route.name)) {
+      if (held_->memory.penalised(route.name, wall)) shown.penalised_until = memory->until;
+      if (memory->last != base::outcome::cancelled) shown.last = memory->last;
+    }
+    now.routes.push_back(std::move(shown));
+  }
+  now.events_lost = events_.lost();
+  now.warnings = held_->warnings();
+  return now;
+}
+
+awaitable<api_answer> engine::answer(api_call call) {
+  if (const auto* asked = std::get_if<get_peers>(&call)) co_return co_await answer_peers(*asked);
+  if (auto* by_hand = std::get_if<add_peer>(&call)) {
+    const auto id = add(std::move(*by_hand));
+    if (id) co_return ok(201, {{"id", *id}});
+    co_return answer_of({400, "bad_request", id.error().detail, "see docs/API.md"});
+  }
+  if (const auto* report = std::get_if<report_outcome>(&call)) co_return answer_outcome(*report);
+  if (std::holds_alternative<post_refresh>(call)) co_return answer_refresh();
+  if (std::holds_alternative<get_status>(call)) co_return ok(200, to_json(describe()));
+  if (std::holds_alternative<get_explain>(call)) {
+    json::object body{{"race", last_race_.number}, {"won", nullptr}, {"lanes", to_json(explained())}};
+    if (last_race_.won) body["won"] = *last_race_.won;
+    co_return ok(200, body);
+  }
+  if (std::holds_alternative<get_metrics>(call))
+    co_return api_answer{200, metrics(), "text/plain; version=0.0.4; charset=utf-8"};
+  co_return ok(200, {{"ok", true}});
+}
+
+awaitable<api_answer> engine::answer_peers(get_peers asked) {
+  const auto out = co_await hand_over(asked);
+  if (!out.chosen.peers.empty()) co_return ok(200, to_json(out));
+  co_return ok(503, no_peers_body(out));
+}
+
+base::result<std::string> engine::add(add_peer call) {
+  auto id = held_->book.add(std::move(call.endpoints), std::move(call.id), clock_.wall());
+  if (!id) return id;
+  held_->save_book();
+  events_.publish("peers_changed");
+  changed_.notify();
+  return id;
+}
+
+api_answer engine::answer_outcome(const report_outcome& call) {
+  if (!held_->book.report(held_->trust, call.id, call.ok, call.rtt_ms, clock_.wall()))
+    return answer_of({404, "not_found", "no such peer was handed over", "report ids that /v1/peers gave"});
+  book_dirty_since_ = book_dirty_since_.value_or(clock_.steady());
+  const std::vector<std::string> ids(handed_.begin(), handed_.end());
+  if (!call.ok && !ids.empty() && held_->book.all_failed(ids)) race_wanted_ = true;
+  poked_.notify();
+  return {204, {}};
+}
+
+api_answer engine::answer_refresh() {
+  const auto number = watch_.racing().value_or(race_number_ + 1);
+  if (!watch_.racing()) {
+    race_wanted_ = true;
+    poked_.notify();
+  }
+  return ok(202, {{"race", number}});
+}
+
+std::string engine::metrics() const {
+  counters now;
+  now.status = describe();
+  now.lanes = watch_.lanes_ended();
+  now.races = watch_.races();
+  now.answers = answered_;
+  now.peers_handed = peers_handed_;
+  return to_text(now);
+}
+
+} // namespace landfall::sidecar

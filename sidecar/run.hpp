@@ -1,0 +1,27 @@
+// The whole of `landfall run`, for the command, the demo and tests.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <filesystem>
+#include <optional>
+
+#include <sys/types.h>
+
+namespace landfall::sidecar {
+
+struct run_options {
+  config::settings settings;
+  std::filesystem::path socket;          ///< config::socket_path
+  bool demo = false;                     ///< network `demo` is allowed; set by `landfall demo` alone, never by a flag
+  bool exit_with_parent = false;
+  std::optional<pid_t> parent;           ///< whom to expect as parent, so that one that died early is noticed
+  bool exit_on_stdin_close = false;
+};
+
+/// Runs a sidecar in this thread until SIGTERM, SIGINT or what the options name; returns the exit status (cli.hpp) after
+/// everything has ended and the socket is gone, within a second of the signal. Errors are told on stderr: 2 for
+/// configuration, socket and state folder, 3 for the trust anchor.
+[[nodiscard]] int run_sidecar(run_options options);
+
+} // namespace landfall::sidecar

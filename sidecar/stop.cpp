@@ -1,0 +1,62 @@
+#include "sidecar/stop.hpp"
+
+#include "net/scope.hpp"
+
+#include <boost/asio/buffer.hpp>
+
+#include <array>
+#include <csignal>
+
+#include <unistd.h>
+
+namespace landfall::sidecar {
+
+using base::result;
+using net::as_result;
+using net::awaitable;
+
+stop_watch::stop_watch(net::asio::any_io_executor executor) : signals_(executor, SIGTERM, SIGINT) {}
+
+result<std::unique_ptr<stop_watch>> stop_watch::make(net::asio::any_io_executor executor, bool on_stdin_close) {
+  std::unique_ptr<stop_watch> made(new stop_watch(executor));
+  if (!on_stdin_close) return made;
+  const int copy = ::dup(STDIN_FILENO); // closed by us, without taking fd 0 away
+  net::error_code ec;
+  made->stdin_.emplace(executor);
+  if (copy >= 0) made->stdin_->assign(copy, ec);
+  if (copy < 0 || ec) {
+    if (copy >= 0) ::close(copy);
+    return base::fail(base::outcome::local_error, "--exit-on-stdin-close: stdin is neither pipe, socket nor terminal");
+  }
+  return made;
+}
+
+awaitable<std::string> stop_watch::wait() {
+  net::scope waits(co_await net::asio::this_coro::executor);
+  std::string what;
+  waits.spawn(wait_for_signal(what));
+  if (stdin_) waits.spawn(wait_for_stdin(what));
+  while (what.empty() && !co_await net::was_cancelled()) co_await waits.wait();
+  waits.cancel();
+  co_await waits.join();
+  co_return what;
+}
+
+awaitable<void> stop_watch::wait_for_signal(std::string& what) {
+  const auto [ec, number] = co_await signals_.async_wait(as_result);
+  if (!ec) what = number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+awaitable<void> stop_watch::wait_for_stdin(std::string& what) {
+  std::array<char, 512> ignored{};
+  while (!co_await net::was_cancelled()) {
+    const auto [ec, size] = co_await stdin_->async_read_some(net::asio::buffer(ignored), as_result);
+    if (co_await net::was_cancelled()) break;
+    if (ec || size == 0) {
+      what = "end of stdin";
+      break;
+    }
+  }
+}
+
+} // namespace landfall::sidecar
