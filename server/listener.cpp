@@ -1,6 +1,8 @@
 #include "server/listener.hpp"
 
-#include <event2/util.h>
+#include "base/cursor.hpp"
+#include "config/endpoint.hpp"
+
 #include <fmt/format.h>
 
 #include <arpa/inet.h>
@@ -71,22 +73,42 @@ std::string name_of(int fd) {
   return fmt::format("{}:{}", text.data(), ntohs(v4->sin_port));
 }
 
-base::result<listening> listen_tcp(event_base* base, const std::string& where) {
+/// "192.0.2.1:80" or "[2001:db8::1]:80" as the kernel wants it, and its size; 0 when it is neither.
+socklen_t parse_address(std::string_view where, sockaddr_storage& out) {
+  const auto colon = where.rfind(':');
+  if (colon == std::string_view::npos) return 0;
+  auto address = where.substr(0, colon);
+  base::cursor digits(where.substr(colon + 1));
+  const auto port = static_cast<std::uint16_t>(digits.take_decimal(65535));
+  const bool bracketed = address.size() > 2 && address.front() == '[' && address.back() == ']';
+  if (bracketed) address = address.substr(1, address.size() - 2);
+  const auto parsed = config::ip_address::parse(address);
+  if (!parsed || digits.failed() || !digits.at_end() || bracketed != parsed->v6) return 0;
+  if (parsed->v6) {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(out);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    std::memcpy(&v6.sin6_addr, parsed->bytes.data(), sizeof v6.sin6_addr);
+    return sizeof v6;
+  }
+  auto& v4 = reinterpret_cast<sockaddr_in&>(out);
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  std::memcpy(&v4.sin_addr, parsed->bytes.data(), sizeof v4.sin_addr);
+  return sizeof v4;
+}
+
+base::result<listening> listen_tcp(event_base* base, std::string_view where) {
   sockaddr_storage storage{};
-  auto* address = reinterpret_cast<sockaddr*>(&storage);
-  int size = sizeof storage;
-  // Port 0 has to be asked for: the parser takes an address without a port for one.
-  const bool parsed = evutil_parse_sockaddr_port(where.c_str(), address, &size) == 0;
-  const auto port = address->sa_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_port
-                                                   : reinterpret_cast<const sockaddr_in*>(&storage)->sin_port;
-  if (!parsed || (port == 0 && !where.ends_with(":0")))
+  const auto size = parse_address(where, storage);
+  if (size == 0)
     return fail(outcome::malformed, fmt::format("'{}' is neither ADDRESS:PORT, [ADDRESS]:PORT nor unix:PATH", where));
-  socket_descriptor socket(address->sa_family);
+  socket_descriptor socket(storage.ss_family);
   if (socket.fd < 0) return socket_failure(where, errno);
   switch_on(socket.fd, SOL_SOCKET, SO_REUSEADDR);
   switch_on(socket.fd, IPPROTO_TCP, TCP_NODELAY);
-  if (address->sa_family == AF_INET6) switch_on(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY);
-  if (::bind(socket.fd, address, static_cast<socklen_t>(size)) != 0 || ::listen(socket.fd, backlog) != 0)
+  if (storage.ss_family == AF_INET6) switch_on(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY);
+  if (::bind(socket.fd, reinterpret_cast<const sockaddr*>(&storage), size) != 0 || ::listen(socket.fd, backlog) != 0)
     return socket_failure(where, errno);
   auto out = adopt(base, socket, where);
   if (out) out->name = name_of(evconnlistener_get_fd(out->listener.get()));
@@ -152,7 +174,7 @@ socket_file::~socket_file() {
 
 base::result<listening> listen_at(event_base* base, std::string_view where) {
   if (where.starts_with(unix_prefix)) return listen_unix(base, where);
-  return listen_tcp(base, std::string(where));
+  return listen_tcp(base, where);
 }
 
 } // namespace landfall::server

@@ -17,6 +17,9 @@ namespace {
 constexpr ev_ssize_t max_headers = 16 * 1024;
 // Nothing here takes a body; what is announced larger is refused before it is read.
 constexpr ev_ssize_t max_body = 64 * 1024;
+// A whole request fits, so evhttp never waits in vain; a client that floods a connection which nobody reads any more
+// (evhttp goes on reading while it writes an error page) fills no more than this.
+constexpr std::size_t max_unread = max_headers + 2 * max_body;
 // Whole answers in one writev(2): evhttp's 16 KiB would take two and, by then, half the rate.
 constexpr std::size_t single_write = 64 * 1024;
 constexpr std::chrono::seconds answer_timeout{300}; // the largest decoy file at 56 KB/s
@@ -41,18 +44,24 @@ method method_of(evhttp_cmd_type type) {
 
 std::string_view text(const char* maybe) { return maybe != nullptr ? std::string_view(maybe) : std::string_view(); }
 
+/// The path of the request's target. evhttp takes "//x/y" for the path "/y" on the host "x"; in a request it is a path.
+std::string_view path_of(evhttp_request* one) {
+  const auto target = text(evhttp_request_get_uri(one));
+  if (target.starts_with('/')) return target.substr(0, target.find('?'));
+  const auto* uri = evhttp_request_get_evhttp_uri(one);
+  const auto path = uri != nullptr ? text(evhttp_uri_get_path(uri)) : std::string_view();
+  return path.empty() ? "/" : path;
+}
+
 request read_request(evhttp_request* one) {
   const auto* headers = evhttp_request_get_input_headers(one);
   const auto optional = [headers](const char* name) -> std::optional<std::string_view> {
     const char* value = evhttp_find_header(headers, name);
     return value != nullptr ? std::optional<std::string_view>(value) : std::nullopt;
   };
-  const auto* uri = evhttp_request_get_evhttp_uri(one);
-  auto path = uri != nullptr ? text(evhttp_uri_get_path(uri)) : std::string_view();
-  if (path.empty()) path = "/";
   return {.method = method_of(evhttp_request_get_command(one)),
           .host = text(evhttp_request_get_host(one)),
-          .path = path,
+          .path = path_of(one),
           .range = optional("Range"),
           .if_range = optional("If-Range"),
           .if_none_match = optional("If-None-Match")};
@@ -138,6 +147,7 @@ void service::end() {
 bufferevent* service::adopt(bufferevent* one) {
   if (one == nullptr) return nullptr;
   bufferevent_set_max_single_write(one, single_write);
+  bufferevent_setwatermark(one, EV_READ, 0, max_unread);
   connections_.accepted(one);
   if (connections_.count() >= how_.max_connections) pause_accepting();
   return one;
