@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <tuple>
 
 namespace landfall::config {
 
@@ -330,8 +331,9 @@ loaded parse_settings(std::string_view text, const fs::path& file, const overrid
   config::settings settings;
   if (readable) settings = settings_reader(std::move(sections), file, complaints).read();
   settings.file = file;
-  std::stable_sort(complaints.begin(), complaints.end(),
-                   [](const complaint& a, const complaint& b) { return a.line < b.line; });
+  std::sort(complaints.begin(), complaints.end(), [](const complaint& x, const complaint& y) {
+    return std::tie(x.line, x.key, x.message) < std::tie(y.line, y.key, y.message);
+  });
   for (auto& c : complaints) out.problems.push_back({file.string(), c.line, std::move(c.key), std::move(c.message)});
   apply(over, settings, out.problems);
   if (out.problems.empty()) out.settings = std::move(settings);

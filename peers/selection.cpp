@@ -28,7 +28,7 @@ bool is_hint(const candidate& c) { return !is_signed(c) && !is_manual(c); }
 /// Leaves one candidate of each id, the signed one before others, and none without endpoints; sorted by id.
 void tidy(std::vector<candidate>& candidates) {
   std::erase_if(candidates, [](const candidate& c) { return c.endpoints.empty(); });
-  std::stable_sort(candidates.begin(), candidates.end(), [](const candidate& a, const candidate& b) {
+  std::sort(candidates.begin(), candidates.end(), [](const candidate& a, const candidate& b) {
     return std::tuple(std::string_view(a.id), !is_signed(a), a.source) <
            std::tuple(std::string_view(b.id), !is_signed(b), b.source);
   });
@@ -141,7 +141,8 @@ chosen choose(std::vector<candidate> candidates, std::size_t count, std::uint64_
   tally so_far(count);
   const auto take = [&](entry& e) {
     e.taken = true;
-    out.peers.push_back(*e.of);
+    const auto later = [](const candidate& a, const candidate& b) { return a.failures < b.failures; };
+    out.peers.insert(std::upper_bound(out.peers.begin(), out.peers.end(), *e.of, later), *e.of);
   };
   const auto take_manual = [&](std::size_t until) {
     for (auto& e : entries)
@@ -160,8 +161,6 @@ chosen choose(std::vector<candidate> candidates, std::size_t count, std::uint64_
       take(e);
     }
   take_manual(count);
-  std::stable_sort(out.peers.begin(), out.peers.end(),
-                   [](const candidate& a, const candidate& b) { return a.failures < b.failures; });
   for (const rule r : broken) out.degraded.emplace_back(rule_names[r]);
   return out;
 }
