@@ -45,10 +45,12 @@ awaitable<result<trust::unverified_document>> fetch(attempt& lane, document_requ
   auto got = co_await std::move(first);
   auto& waiver = *lane.context.dates;
   const bool dates_alone = !got && got.error().what == outcome::clock_suspect;
-  if (!dates_alone || lane.ignores_dates || waiver.taken || co_await net::was_cancelled()) co_return got;
+  if (!dates_alone || lane.ignores_dates || waiver.taken) co_return got;
+  if (co_await net::was_cancelled()) co_return got;
   waiver.taken = lane.ignores_dates = request.ignore_dates = true;
   auto second = lane.what.fetch(request, on_stage);
-  co_return co_await std::move(second);
+  auto repeated = co_await std::move(second);
+  co_return repeated;
 }
 
 void tell_all(attempt& lane, const std::vector<trust::event>& events) {

@@ -22,7 +22,7 @@ std::vector<std::size_t> rank(std::span<const entrant> routes) {
 
 bool ends_race(const lane_report& report) noexcept {
   if (report.tier != trust::tier::a) return false;
-  return report.adopted || report.outcome == base::outcome::won || report.outcome == base::outcome::verified_same;
+  return report.outcome == base::outcome::won || report.outcome == base::outcome::verified_same;
 }
 
 schedule::schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed)
