@@ -51,8 +51,6 @@ base::result<ssl_context> make_context(const std::filesystem::path& certificate,
                 fmt::format("cannot use the certificate {}: {}", certificate.string(), last_error()));
   if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1)
     return fail(outcome::local_error, fmt::format("cannot use the key {}: {}", key.string(), last_error()));
-  if (SSL_CTX_check_private_key(context.get()) != 1)
-    return fail(outcome::local_error, fmt::format("the key {} is not that of {}", key.string(), certificate.string()));
   return context;
 }
 

@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import re
+import select
 import shutil
 import signal
 import socket
@@ -16,9 +17,10 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
-from typing import List, Optional, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
 BINARY = os.environ.get("LANDFALL_SERVER_BIN", "")
 SECRET = "7f3a9c5e21d04b68"
@@ -128,11 +130,24 @@ class Server:
             self.told.append(line)
 
 
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Asks until it holds; select is the pause between."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in time: {what}")
+        select.select([], [], [], 0.02)
+
+
 def connect(address: Address, tls: Optional[ssl.SSLContext] = None, name: str = "localhost") -> socket.socket:
     if isinstance(address, str):
         out = socket.socket(socket.AF_UNIX)
         out.settimeout(PATIENCE)
-        out.connect(address)
+        try:
+            out.connect(address)
+        except OSError:
+            out.close()
+            raise
         return out
     out = socket.create_connection(address, timeout=PATIENCE)
     return tls.wrap_socket(out, server_hostname=name) if tls else out

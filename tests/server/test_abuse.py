@@ -8,7 +8,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import LIST, PATIENCE, SECRET, Server, ServerTest, ask_raw, connect, read_all, replace
+from harness import LIST, PATIENCE, SECRET, Server, ServerTest, ask_raw, connect, read_all, replace, wait_until
 
 PATH = f"/{SECRET}/{LIST}"
 GET_LIST = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
@@ -22,15 +22,6 @@ def resident(server: Server) -> int:
 
 def descriptors(server: Server) -> int:
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
-
-
-def wait_until(condition, what: str) -> None:
-    """Asks the server's own state until it holds; select is the pause between."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not in time: {what}")
-        select.select([], [], [], 0.02)
 
 
 class Abuse(ServerTest):
