@@ -26,6 +26,12 @@ void add_global_flags(CLI::App& app) {
 }
 
 void add_commands(CLI::App& app, action& chosen) {
+  add_run_command(app, chosen);
+  add_peers_command(app, chosen);
+  add_status_command(app, chosen);
+  add_check_command(app, chosen);
+  add_bridge_command(app, chosen);
+  add_demo_command(app, chosen);
   add_list_command(app, chosen);
   add_root_command(app, chosen);
 }

@@ -60,7 +60,10 @@ void add_build(CLI::App& group, action& chosen) {
   command->add_option("--root", how->root, "Take network, epoch and root version from this root document")
       ->type_name("FILE");
   command->add_option("--network", how->network, "Network id")->type_name("ID");
-  command->add_option("--channel", how->channel, "Channel")->capture_default_str()->type_name("NAME");
+  command->add_option("--channel", how->channel, "Channel")
+      ->capture_default_str()
+      ->check(name_problem)
+      ->type_name("NAME");
   command->add_option("--epoch", how->epoch, "Epoch of the root's list role")->type_name("N");
   command->add_option("--version", how->version, "Version, above every earlier one of this epoch")
       ->required()

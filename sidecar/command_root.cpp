@@ -199,7 +199,7 @@ void add_root_command(CLI::App& app, action& chosen) {
 
   const auto first = std::make_shared<root_options>();
   auto* init = group->add_subcommand("init", "Make the unsigned first root of a network");
-  init->add_option("--network", first->network, "Network id")->required()->type_name("ID");
+  init->add_option("--network", first->network, "Network id")->required()->check(name_problem)->type_name("ID");
   add_root_options(*init, *first, true);
   init->callback([first, &chosen] { chosen = [first] { return init_root(*first); }; });
 

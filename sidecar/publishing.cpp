@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "config/route_reader.hpp"
 #include "sidecar/keys.hpp"
 #include "trust/limits.hpp"
 
@@ -41,6 +42,11 @@ std::optional<std::int64_t> parse_duration(std::string_view text) noexcept {
 
 std::string duration_problem(const std::string& text) {
   return parse_duration(text) ? std::string() : "'" + text + "' is not a duration such as 90s, 15m, 24h or 14d";
+}
+
+std::string name_problem(const std::string& text) {
+  if (config::is_route_name(text) && !text.starts_with('.')) return {};
+  return "write 1 to 64 of the characters A-Z a-z 0-9 . _ -, no dot first";
 }
 
 std::string utc(base::unix_time at) {

@@ -26,6 +26,10 @@ inline constexpr std::int64_t day = 86400;
 /// "2026-11-20T00:00:00Z"
 [[nodiscard]] std::string utc(base::unix_time at);
 
+/// For CLI11: an empty text, or what is wrong with the name of a network or channel: what no configuration could name
+/// must not be published.
+[[nodiscard]] std::string name_problem(const std::string& text);
+
 /// Says a failure about `where` on stderr, with the advice that belongs to its class.
 int complain(exit_status status, const base::failure& why, std::string_view where);
 

@@ -2,8 +2,11 @@
 way round. The table is cases.py; here is how it is run, and what needs more than one run."""
 import base64
 import concurrent.futures
+import contextlib
+import hashlib
 import json
 import os
+import pty
 import random
 import subprocess
 import tempfile
@@ -13,7 +16,7 @@ from pathlib import Path
 import composite
 import ed25519
 from cases import CASES
-from documents import (DAY, ISSUED, LIST_SIGNERS, MAX_INTEGER, NETWORK, NOW, b64, envelope, key, peer, peer_id, root_1, signed_list,
+from documents import (DAY, ISSUED, LIST_SIGNERS, MAX_INTEGER, NETWORK, NOW, b64, chain, envelope, key, peer, peer_id, root_1, signed_list,
                        signed_root, text, valid_signers)
 
 LANDFALL = os.environ.get("LANDFALL_BIN", "landfall")
@@ -103,7 +106,6 @@ class Answers(Folder):
         return json.loads(done.stdout), status, done.stdout
 
     def test_json_of_an_accepted_list(self):
-        import hashlib
         document = signed_list(version=12)
         answer, status, raw = self.as_json(document)
         digest = hashlib.sha256(base64.b64decode(document["payload"])).hexdigest()
@@ -220,7 +222,6 @@ class Memory(Folder):
         self.assertEqual(self.next(recovered), "accepted A", "root 2 is remembered")
 
     def test_33_steps_take_two_runs(self):
-        from documents import chain
         roots, document = list(chain(34)), signed_list(root_version=34)
         self.assertEqual(self.next(document, roots=roots), "refused root_needed")
         self.assertEqual(self.next(document, roots=roots), "accepted A")
@@ -265,7 +266,7 @@ class Publishing(Folder):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
-    def make_root(self, name="root.json", version_args=()):
+    def make_root(self, name="root.json"):
         self.keys = {n: self.keygen(n)[0] for n in ("r1", "r2", "l1", "l2")}
         pub = lambda n: self.folder / f"{n}.pub"
         self.must("root", "init", "--network", NETWORK, "--root-key", pub("r1"), "--root-key", pub("r2"), "--root-threshold", 2,
@@ -294,6 +295,24 @@ class Publishing(Folder):
         before = (self.folder / "k.pem").read_bytes()
         done = landfall("list", "keygen", "--out", self.folder / "k", "--passphrase-file", "-", stdin="x\n")
         self.assertEqual((done.returncode, (self.folder / "k.pem").read_bytes()), (2, before))
+
+    def test_the_terminal_is_asked_twice_and_shows_nothing(self):
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(LANDFALL, [LANDFALL, "list", "keygen", "--out", str(self.folder / "t")])
+        seen = b""
+        for prompt in (b"Passphrase: ", b"Again: "):
+            while not seen.endswith(prompt):
+                seen += os.read(terminal, 1024)
+            os.write(terminal, b"correct horse\n")
+        with contextlib.suppress(OSError):  # the terminal goes with its process
+            while more := os.read(terminal, 1024):
+                seen += more
+        os.close(terminal)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0, seen)
+        self.assertNotIn(b"horse", seen)
+        document = self.build_list(self.make_root())
+        self.assertEqual(self.sign("list", document, "t").returncode, 0, "the passphrase typed opens the key")
 
     def test_a_published_network_from_its_first_key_on(self):
         root = self.make_root()
