@@ -25,7 +25,7 @@ using namespace std::string_view_literals;
 constexpr auto prefix = "CompositeAlgorithmSignatures2025"sv;
 constexpr auto label = "COMPSIG-MLDSA65-Ed25519-SHA512"sv;
 constexpr auto keyid_prefix = "landfall-keyid-v1\0mldsa65-ed25519\0"sv;
-constexpr std::size_t seed_size = 32;
+constexpr std::size_t seed_size = 32, max_context = 255;
 
 template <auto Free> struct freed_by {
   template <class T> void operator()(T* p) const noexcept { Free(p); }
@@ -50,18 +50,6 @@ void must(bool ok, const char* what) {
 int size_as_int(std::string_view text) {
   must(text.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()), "take more than 2 GiB");
   return static_cast<int>(text.size());
-}
-
-/// M' of the draft: what both halves sign.
-std::string representative(std::string_view message, std::string_view context) {
-  std::string out(prefix);
-  out += label;
-  out += static_cast<char>(context.size());
-  out += context;
-  std::array<unsigned char, 64> hash{};
-  must(EVP_Digest(message.data(), message.size(), hash.data(), nullptr, EVP_sha512(), nullptr) == 1, "hash");
-  out.append(reinterpret_cast<const char*>(hash.data()), hash.size());
-  return out;
 }
 
 /// The parameters that bind the ML-DSA half to this combination: without them it would also be a plain ML-DSA
@@ -154,6 +142,17 @@ void append_raw_public(std::string& out, EVP_PKEY* key, std::size_t size) {
 
 } // namespace
 
+composite_message::composite_message(std::string_view message, std::string_view context) {
+  if (context.size() > max_context) return;
+  bytes_ = prefix;
+  bytes_ += label;
+  bytes_ += static_cast<char>(context.size());
+  bytes_ += context;
+  std::array<unsigned char, 64> hash{};
+  must(EVP_Digest(message.data(), message.size(), hash.data(), nullptr, EVP_sha512(), nullptr) == 1, "hash");
+  bytes_.append(reinterpret_cast<const char*>(hash.data()), hash.size());
+}
+
 struct composite_public_key::handles {
   key_handle mldsa, ed25519;
 };
@@ -173,15 +172,14 @@ std::optional<composite_public_key> composite_public_key::from_bytes(std::string
   return out;
 }
 
-bool composite_public_key::verify(std::string_view message, std::string_view context,
-                                  std::string_view signature) const {
-  if (signature.size() != composite_signature_size || context.size() > 255) return false;
-  const auto signed_bytes = representative(message, context);
+bool composite_public_key::verify(const composite_message& message, std::string_view signature) const {
+  if (signature.size() != composite_signature_size || message.bytes().empty()) return false;
   const auto parameters = mldsa_parameters();
-  // The cheaper half first: a signature that is noise costs half as much.
+  // The cheaper half first: noise in place of a signature costs a third as much.
   const bool both =
-      half_verifies(handles_->ed25519.get(), nullptr, signed_bytes, signature.substr(mldsa_signature_size)) &&
-      half_verifies(handles_->mldsa.get(), parameters.data(), signed_bytes, signature.substr(0, mldsa_signature_size));
+      half_verifies(handles_->ed25519.get(), nullptr, message.bytes(), signature.substr(mldsa_signature_size)) &&
+      half_verifies(handles_->mldsa.get(), parameters.data(), message.bytes(),
+                    signature.substr(0, mldsa_signature_size));
   ERR_clear_error();
   return both;
 }
@@ -246,11 +244,11 @@ composite_public_key composite_secret_key::public_key() const {
 }
 
 std::string composite_secret_key::sign(std::string_view message, std::string_view context) const {
-  if (context.size() > 255) throw std::invalid_argument("a signature's context is at most 255 bytes");
-  const auto signed_bytes = representative(message, context);
+  const composite_message to_sign(message, context);
+  if (to_sign.bytes().empty()) throw std::invalid_argument("a signature's context is at most 255 bytes");
   const auto parameters = mldsa_parameters();
-  return half_signature(handles_->mldsa.get(), parameters.data(), signed_bytes, mldsa_signature_size) +
-         half_signature(handles_->ed25519.get(), nullptr, signed_bytes, ed25519_signature_size);
+  return half_signature(handles_->mldsa.get(), parameters.data(), to_sign.bytes(), mldsa_signature_size) +
+         half_signature(handles_->ed25519.get(), nullptr, to_sign.bytes(), ed25519_signature_size);
 }
 
 } // namespace landfall::crypto

@@ -11,10 +11,12 @@ namespace landfall::crypto {
 
 /// 32 bytes as a value that can be compared and used as a key of a map.
 struct digest {
-    std::array<std::uint8_t, 32> bytes{};
-    [[nodiscard]] std::string hex() const;
-    [[nodiscard]] std::string_view view() const noexcept { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-    friend auto operator<=>(const digest&, const digest&) = default;
+  std::array<std::uint8_t, 32> bytes{};
+  [[nodiscard]] std::string hex() const;
+  [[nodiscard]] std::string_view view() const noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  friend auto operator<=>(const digest&, const digest&) = default;
 };
 
 [[nodiscard]] digest sha256(std::string_view data);

@@ -120,25 +120,20 @@ verdict state::offer_list(const unverified_document& document, base::unix_time w
 verdict state::offer_seed(const unverified_document& document) {
   auto list = verify_list(root(), document, who_.channel, who_.lab);
   if (!list) return failed(list.error());
-  verdict out;
-  out.tier = trust::tier::c;
-  if (ended_by(*root(), **list)) {
-    out.what = outcome::rolled_back;
-    out.detail = "a newer root has ended the list that came with this release";
-    return out;
-  }
+  const auto judged = [](outcome what, bool adopted, const char* detail) {
+    return verdict{.what = what, .tier = trust::tier::c, .adopted = adopted, .detail = detail, .events = {}};
+  };
+  if (ended_by(*root(), **list))
+    return judged(outcome::rolled_back, false, "a newer root has ended the list that came with this release");
   const auto order = (*list)->order;
   if (!compiled_floor_ || compiled_floor_->order < order)
     compiled_floor_ = floor{.order = order, .id = list->id(), .has_id = true};
   if (list_ && order <= (*list_)->order) {
-    out.what = list_->id() == list->id() ? outcome::verified_same : outcome::verified_but_older;
-    return out;
+    const bool same = list_->id() == list->id();
+    return judged(same ? outcome::verified_same : outcome::verified_but_older, false, "");
   }
   take(*std::move(list), true);
-  out.what = outcome::expired;
-  out.adopted = true;
-  out.detail = "came with this release";
-  return out;
+  return judged(outcome::expired, true, "came with this release");
 }
 
 void state::restore(const floor& stored, base::unix_time accepted_time, std::vector<std::string> evidence) {

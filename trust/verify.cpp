@@ -32,8 +32,7 @@ namespace {
 class signature_count {
 public:
   explicit signature_count(const envelope& opened)
-      : signatures_(opened.signatures), signed_bytes_(pae(opened.type, opened.payload)),
-        context_(context(opened.type)) {}
+      : signatures_(opened.signatures), message_(pae(opened.type, opened.payload), context(opened.type)) {}
 
   /// The keys of `of` with a valid signature, sorted.
   std::vector<crypto::key_id> valid(const role& of,
@@ -50,17 +49,15 @@ public:
   bool signed_by(const crypto::composite_public_key& key) {
     const auto judged = judged_.find(key.id());
     if (judged != judged_.end()) return judged->second;
-    const bool good = std::ranges::any_of(signatures_, [&](const claimed_signature& s) {
-      return s.keyid == key.id() && key.verify(signed_bytes_, context_, s.bytes);
-    });
+    const bool good = std::ranges::any_of(
+        signatures_, [&](const claimed_signature& s) { return s.keyid == key.id() && key.verify(message_, s.bytes); });
     judged_.emplace(key.id(), good);
     return good;
   }
 
 private:
   const std::vector<claimed_signature>& signatures_;
-  std::string signed_bytes_;
-  std::string_view context_;
+  crypto::composite_message message_;
   std::map<crypto::key_id, bool> judged_; ///< the roots N and N+1 may share keys
 };
 

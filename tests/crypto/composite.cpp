@@ -33,10 +33,10 @@ TEST_CASE("Keys and signatures agree with the draft's own vectors") {
   const auto key = crypto::composite_public_key::from_bytes(unbase64(vector["public-key"]));
   REQUIRE(key);
   const auto signature = unbase64(vector["signature"]), with_context = unbase64(vector["signature-with-context"]);
-  CHECK(key->verify(message, "", signature));
-  CHECK(key->verify(message, context, with_context));
-  CHECK_FALSE(key->verify(message, context, signature));
-  CHECK_FALSE(key->verify(message, "", with_context));
+  CHECK(key->verify({message, ""}, signature));
+  CHECK(key->verify({message, context}, with_context));
+  CHECK_FALSE(key->verify({message, context}, signature));
+  CHECK_FALSE(key->verify({message, ""}, with_context));
   // Ed25519 is deterministic, so our own half must be the draft's, byte for byte; ML-DSA is hedged.
   CHECK(ed25519_half(secret->sign(message, context)) == ed25519_half(with_context));
   CHECK(mldsa_half(secret->sign(message, context)) != mldsa_half(with_context));
@@ -47,20 +47,20 @@ TEST_CASE("A signature holds for its message, context and key alone") {
   const auto key = secret.public_key();
   const auto signature = secret.sign("message", "landfall/list/v1");
   CHECK(signature.size() == crypto::composite_signature_size);
-  CHECK(key.verify("message", "landfall/list/v1", signature));
-  CHECK_FALSE(key.verify("messagE", "landfall/list/v1", signature));
-  CHECK_FALSE(key.verify("message", "landfall/root/v1", signature));
-  CHECK_FALSE(key.verify("message", "", signature));
-  CHECK_FALSE(other.public_key().verify("message", "landfall/list/v1", signature));
-  CHECK_FALSE(key.verify("message", "landfall/list/v1", ""));
-  CHECK_FALSE(key.verify("message", "landfall/list/v1", signature + "x"));
-  CHECK_FALSE(key.verify("message", "landfall/list/v1", signature.substr(1)));
-  CHECK_FALSE(key.verify("message", std::string(256, 'c'), signature));
-  CHECK(key.verify("", std::string(255, 'c'), secret.sign("", std::string(255, 'c'))));
+  CHECK(key.verify({"message", "landfall/list/v1"}, signature));
+  CHECK_FALSE(key.verify({"messagE", "landfall/list/v1"}, signature));
+  CHECK_FALSE(key.verify({"message", "landfall/root/v1"}, signature));
+  CHECK_FALSE(key.verify({"message", ""}, signature));
+  CHECK_FALSE(other.public_key().verify({"message", "landfall/list/v1"}, signature));
+  CHECK_FALSE(key.verify({"message", "landfall/list/v1"}, ""));
+  CHECK_FALSE(key.verify({"message", "landfall/list/v1"}, signature + "x"));
+  CHECK_FALSE(key.verify({"message", "landfall/list/v1"}, signature.substr(1)));
+  CHECK_FALSE(key.verify({"message", std::string(256, 'c')}, signature));
+  CHECK(key.verify({"", std::string(255, 'c')}, secret.sign("", std::string(255, 'c'))));
   CHECK_THROWS(secret.sign("message", std::string(256, 'c')));
   for (const std::size_t at : {0U, 1000U, 3308U, 3309U, 3340U, 3372U}) {
     CAPTURE(at);
-    CHECK_FALSE(key.verify("message", "landfall/list/v1", flipped(signature, at)));
+    CHECK_FALSE(key.verify({"message", "landfall/list/v1"}, flipped(signature, at)));
   }
 }
 
@@ -68,24 +68,24 @@ TEST_CASE("Both halves must hold") {
   const auto secret = key_of('a'), other = key_of('x');
   const auto key = secret.public_key();
   const auto good = secret.sign("message", "c"), foreign = other.sign("message", "c");
-  CHECK_FALSE(key.verify("message", "c", mldsa_half(good) + ed25519_half(foreign)));
-  CHECK_FALSE(key.verify("message", "c", mldsa_half(foreign) + ed25519_half(good)));
-  CHECK_FALSE(key.verify("message", "c", mldsa_half(good) + std::string(64, '\0')));
-  CHECK_FALSE(key.verify("message", "c", std::string(3309, '\0') + ed25519_half(good)));
+  CHECK_FALSE(key.verify({"message", "c"}, mldsa_half(good) + ed25519_half(foreign)));
+  CHECK_FALSE(key.verify({"message", "c"}, mldsa_half(foreign) + ed25519_half(good)));
+  CHECK_FALSE(key.verify({"message", "c"}, mldsa_half(good) + std::string(64, '\0')));
+  CHECK_FALSE(key.verify({"message", "c"}, std::string(3309, '\0') + ed25519_half(good)));
   // A mixed public key is another key: it takes a signature whose halves its halves made, and nothing else.
   const auto theirs = other.public_key().bytes();
   const auto mixed = crypto::composite_public_key::from_bytes(key.bytes().substr(0, 1952) + theirs.substr(1952));
   REQUIRE(mixed);
   CHECK(mixed->id() != key.id());
-  CHECK_FALSE(mixed->verify("message", "c", good));
-  CHECK_FALSE(mixed->verify("message", "c", foreign));
+  CHECK_FALSE(mixed->verify({"message", "c"}, good));
+  CHECK_FALSE(mixed->verify({"message", "c"}, foreign));
 }
 
 TEST_CASE("Halves of two signatures recombine, so a signature is nobody's identity") {
   const auto secret = key_of('a');
   const auto first = secret.sign("message", "c"), second = secret.sign("message", "c");
   CHECK(first != second);
-  CHECK(secret.public_key().verify("message", "c", mldsa_half(first) + ed25519_half(second)));
+  CHECK(secret.public_key().verify({"message", "c"}, mldsa_half(first) + ed25519_half(second)));
 }
 
 TEST_CASE("The key's identity is recomputed from its bytes") {
@@ -140,7 +140,7 @@ TEST_CASE("A secret key survives its encrypted file, and only with its passphras
   const auto back = crypto::composite_secret_key::from_encrypted_pem(pem, "correct horse");
   REQUIRE(back);
   CHECK(back->public_key() == secret.public_key());
-  CHECK(secret.public_key().verify("m", "c", back->sign("m", "c")));
+  CHECK(secret.public_key().verify({"m", "c"}, back->sign("m", "c")));
   CHECK_FALSE(crypto::composite_secret_key::from_encrypted_pem(pem, "wrong horse"));
   CHECK_FALSE(crypto::composite_secret_key::from_encrypted_pem(pem, ""));
   CHECK_FALSE(crypto::composite_secret_key::from_encrypted_pem(pem.substr(0, pem.size() / 2), "correct horse"));
