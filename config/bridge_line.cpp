@@ -176,12 +176,23 @@ std::string text_of(urls::pct_string_view encoded) {
   return out;
 }
 
+/// The query's "k=v" parts, decoded. Not by Boost's own iterator, which in 1.81 fails an assertion on an empty query.
+void append_arguments(std::string_view query, std::vector<std::string>& out) {
+  while (!query.empty()) {
+    const auto part = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(part.size() + 1, query.size()));
+    if (const auto encoded = urls::make_pct_string_view(urls::string_view(part.data(), part.size())))
+      out.push_back(text_of(*encoded));
+  }
+}
+
 /// A bridge:// URI as the tokens of a line; parsed on from there, so both forms obey one set of rules.
 base::result<std::vector<std::string>> tokens_of_uri(std::string_view text) {
   const auto parsed = urls::parse_uri(text);
   if (!parsed || parsed->host_type() == urls::host_type::none || parsed->host_type() == urls::host_type::name)
     return fail(outcome::malformed, "not a bridge URI; write bridge://TRANSPORT@ADDRESS:PORT/FINGERPRINT?KEY=VALUE");
   const urls::url_view& uri = *parsed;
+  if (uri.has_fragment()) return fail(outcome::malformed, "a bridge URI has no '#'");
   if (uri.has_password()) return fail(outcome::malformed, "a bridge URI has only the transport in front of '@'");
   std::vector<std::string> out;
   if (uri.has_userinfo()) {
@@ -190,7 +201,7 @@ base::result<std::vector<std::string>> tokens_of_uri(std::string_view text) {
   }
   out.push_back(text_of(uri.encoded_host()) + (uri.has_port() ? ":" + std::string(uri.port()) : ""));
   if (const auto path = text_of(uri.encoded_path()); path.size() > 1) out.push_back(path.substr(1));
-  for (const auto& param : uri.encoded_params()) out.push_back(text_of(param.key) + "=" + text_of(param.value));
+  append_arguments(std::string_view(uri.encoded_query().data(), uri.encoded_query().size()), out);
   for (const auto& token : out)
     if (!is_printable(token))
       return fail(outcome::malformed, "the URI holds an escape of a character that no bridge line has");

@@ -63,14 +63,14 @@ bool global_v6(std::span<const std::uint8_t> address) noexcept {
   return !has_prefix(address, assignments, 23);
 }
 
+} // namespace
+
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   base::cursor at(text);
   const auto port = at.take_decimal(65535);
   if (at.failed() || !at.at_end() || port == 0) return std::nullopt;
   return static_cast<std::uint16_t>(port);
 }
-
-} // namespace
 
 base::result<ip_address> ip_address::parse(std::string_view text) {
   // inet_pton stops at a NUL, and no address is longer than INET6_ADDRSTRLEN.

@@ -33,6 +33,9 @@ struct address_and_port {
   friend bool operator==(const address_and_port&, const address_and_port&) = default;
 };
 
+/// 1 to 65535, without sign or leading zeros.
+[[nodiscard]] std::optional<std::uint16_t> parse_port(std::string_view text);
+
 enum class transport : std::uint8_t { tcp, udp };
 
 /// Where a peer listens.

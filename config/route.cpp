@@ -47,8 +47,10 @@ base::result<url> url::parse(std::string_view text) {
   out.host = std::move(*host);
   out.port = out.scheme == "https" ? 443 : 80;
   if (from.has_port()) {
-    out.port = from.port_number();
-    if (out.port == 0) return fail(outcome::malformed, "its port is not a number from 1 to 65535");
+    // Not port_number(): Boost 1.81 lets some numbers over 65535 wrap around.
+    const auto port = parse_port(std::string_view(from.port().data(), from.port().size()));
+    if (!port) return fail(outcome::malformed, "its port is not a number from 1 to 65535");
+    out.port = *port;
   }
   const std::string path(from.encoded_path().data(), from.encoded_path().size());
   if (!path.starts_with('/') || !path.ends_with('/')) return fail(outcome::malformed, "its path must end with '/'");

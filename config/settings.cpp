@@ -46,7 +46,8 @@ std::string_view wrong_with_proxy(std::string_view text) {
   const auto proxy = urls::parse_uri(text);
   if (!proxy || (proxy->scheme() != "socks5" && proxy->scheme() != "http") || !host_of_url(text))
     return "write socks5://HOST:PORT or http://HOST:PORT, with USER:PASSWORD@ in front of HOST where asked for";
-  if (!proxy->has_port() || proxy->port_number() == 0) return "the port is missing";
+  if (!parse_port(std::string_view(proxy->port().data(), proxy->port().size())))
+    return "the port is missing, or not a number from 1 to 65535";
   if ((!proxy->encoded_path().empty() && proxy->encoded_path() != "/") || proxy->has_query() || proxy->has_fragment())
     return "nothing may follow the port";
   return {};
@@ -57,6 +58,7 @@ bool is_doh(std::string_view text) {
   if (at == text.npos) return false;
   const auto resolver = urls::parse_uri(text.substr(0, at));
   return resolver && resolver->scheme() == "https" && !resolver->has_userinfo() && !resolver->has_fragment() &&
+         (!resolver->has_port() || parse_port(std::string_view(resolver->port().data(), resolver->port().size()))) &&
          host_of_url(text.substr(0, at)) && address_and_port::parse(text.substr(at + 1));
 }
 

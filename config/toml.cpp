@@ -6,6 +6,19 @@
 
 #include <algorithm>
 
+namespace landfall::config::defect {
+
+/// toml++ found itself in a state that it thought impossible.
+struct found {};
+[[noreturn]] static void raise() { throw found{}; }
+
+} // namespace landfall::config::defect
+
+// toml++ asserts what some texts break (a header "[[#" or "[[[a]]]" in 3.3), and where NDEBUG is set it lets the
+// compiler assume it: input would be undefined behaviour. So its assertions stay in every build, and throw to
+// parse_toml, which says that the text is not TOML.
+#undef NDEBUG
+#define TOML_ASSERT(expression) ((expression) ? void() : landfall::config::defect::raise())
 // Nothing of ours nests deeper than an array in a table in an array.
 #define TOML_MAX_NESTED_VALUES 16
 #define TOML_EXCEPTIONS 0
@@ -67,7 +80,7 @@ table table_of(const toml::table& from, std::string key) {
 
 } // namespace
 
-std::map<std::string, toml_section> parse_toml(std::string_view text, std::vector<complaint>& complaints) {
+std::map<std::string, toml_section> parse_toml(std::string_view text, std::vector<complaint>& complaints) try {
   std::map<std::string, toml_section> out;
   if (const int line = dotted_line(text)) {
     complaints.push_back({line, {}, fmt::format("more than {} dots in one line", max_dots_in_line)});
@@ -97,6 +110,9 @@ std::map<std::string, toml_section> parse_toml(std::string_view text, std::vecto
     out.emplace(name, std::move(section));
   }
   return out;
+} catch (const defect::found&) {
+  complaints.push_back({0, {}, "not TOML: a header in brackets is malformed"});
+  return {};
 }
 
 } // namespace landfall::config

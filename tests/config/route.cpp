@@ -30,6 +30,7 @@ TEST_CASE("URLs are absolute, end with a slash and hold no more than host, port 
       {"a fragment", "https://a.example/#x", nullptr},
       {"port 0", "https://a.example:0/", nullptr},
       {"port 65536", "https://a.example:65536/", nullptr},
+      {"a port that wraps around 16 bits", "https://a.example:300000/", nullptr},
       {"port without a number", "https://a.example:/", nullptr},
       {"a dot segment", "https://a.example/x/../y/", nullptr},
       {"an escaped dot segment", "https://a.example/%2e%2E/", nullptr},

@@ -208,6 +208,9 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
                                        return s;
                                      }() +
                                      " = 1"},
+      {"three brackets", network + "[[[route]]]\n"},
+      {"a comment in a header", network + "[[# route]]\n"},
+      {"a header cut short", network + "[["},
       {"not UTF-8", network + "[sidecar]\nstate = \"\xff\"\n"},
       {"a NUL", network + std::string("[sidecar]\nstate = \"\0\"\n", 22)},
   };
