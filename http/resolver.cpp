@@ -1,9 +1,9 @@
 #include "http/resolver.hpp"
 
+#include "http/watch.hpp"
 #include "net/deadline.hpp"
 
 #include <ares.h>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <netinet/in.h>
@@ -41,19 +41,8 @@ public:
   awaitable<result<addresses>> run(std::string name);
 
 private:
-  /// A socket of c-ares's as Asio sees it. Lives until its last wait has ended, which can be after the look-up.
-  struct watch : std::enable_shared_from_this<watch> {
-    watch(lookup& of, ares_socket_t descriptor) : owner(&of), socket(of.executor_, descriptor), number(descriptor) {}
-    void arm();
-    void ready(bool readable);
-    lookup* owner; ///< nullptr: let go
-    asio::posix::stream_descriptor socket;
-    ares_socket_t number;
-    bool want_read = false, want_write = false, reading = false, writing = false;
-  };
-
   result<void> open();
-  void let_go(watch& of);
+  void ready(ares_socket_t descriptor, bool readable);
   static void on_socket_state(void* self, ares_socket_t descriptor, int readable, int writable);
   static int on_new_socket(ares_socket_t descriptor, int type, void* self);
   static void on_answer(void* self, int status, int timeouts, ares_addrinfo* answer);
@@ -69,51 +58,32 @@ private:
   std::optional<base::failure> refused_socket_;
 };
 
-void lookup::watch::arm() {
-  const auto wait = [self = shared_from_this()](bool read) {
-    auto done = [self, read](const net::error_code& ec) {
-      (read ? self->reading : self->writing) = false;
-      if (!ec && self->owner) self->ready(read);
-    };
-    using base_type = asio::posix::descriptor_base;
-    self->socket.async_wait(read ? base_type::wait_read : base_type::wait_write, std::move(done));
-  };
-  if (want_read && !std::exchange(reading, want_read)) wait(true);
-  if (want_write && !std::exchange(writing, want_write)) wait(false);
-}
-
-void lookup::watch::ready(bool readable) {
-  auto& timer = owner->timer_;
-  ares_process_fd(owner->channel_, readable ? number : ARES_SOCKET_BAD, readable ? ARES_SOCKET_BAD : number);
-  if (owner) arm(); // c-ares may have closed the socket just now
-  timer.cancel();   // the coroutine looks what has changed
-}
-
 lookup::~lookup() {
   if (channel_) ares_destroy(channel_); // calls back: on_answer, on_socket_state
-  for (auto& [number, socket] : watches_) let_go(*socket);
+  for (auto& [descriptor, socket] : watches_) socket->stop();
 }
 
-/// Before c-ares closes the descriptor: its number may be another socket's in a moment.
-void lookup::let_go(watch& of) {
-  of.owner = nullptr;
-  of.socket.release();
+void lookup::ready(ares_socket_t descriptor, bool readable) {
+  ares_process_fd(channel_, readable ? descriptor : ARES_SOCKET_BAD, readable ? ARES_SOCKET_BAD : descriptor);
+  timer_.cancel(); // the coroutine looks what has changed
 }
 
 void lookup::on_socket_state(void* self, ares_socket_t descriptor, int readable, int writable) {
   auto& me = *static_cast<lookup*>(self);
-  const auto found = me.watches_.find(descriptor);
-  if (!readable && !writable) {
+  auto found = me.watches_.find(descriptor);
+  if (!readable && !writable) { // before c-ares closes it
     if (found == me.watches_.end()) return;
-    me.let_go(*found->second);
+    found->second->stop();
     me.watches_.erase(found);
     return;
   }
-  auto& socket = found != me.watches_.end() ? found->second : me.watches_[descriptor];
-  if (!socket) socket = std::make_shared<watch>(me, descriptor);
-  socket->want_read = readable != 0;
-  socket->want_write = writable != 0;
-  socket->arm();
+  if (found == me.watches_.end()) {
+    const auto tell = [&me, descriptor](bool can_read) { me.ready(descriptor, can_read); };
+    auto made = watch::make(me.executor_, descriptor, tell);
+    if (!made) return; // no descriptor left: the look-up times out
+    found = me.watches_.emplace(descriptor, std::move(made)).first;
+  }
+  found->second->want(readable != 0, writable != 0);
 }
 
 int lookup::on_new_socket(ares_socket_t descriptor, int, void* self) {

@@ -1,0 +1,109 @@
+#include "http/curl_loop.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <new>
+#include <utility>
+
+namespace landfall::http {
+
+namespace {
+
+/// Once per process, at the first request: it loads what libcurl and OpenSSL configure themselves from.
+void init_curl() {
+  static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (once != CURLE_OK) throw std::bad_alloc();
+}
+
+} // namespace
+
+curl_loop::curl_loop(asio::any_io_executor executor, events tell)
+    : executor_(std::move(executor)), tell_(std::move(tell)), timer_(executor_),
+      self_(std::make_shared<curl_loop*>(this)) {
+  init_curl();
+  multi_ = curl_multi_init();
+  if (!multi_) throw std::bad_alloc();
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &curl_loop::on_socket);
+  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_loop::on_timer);
+  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING); // no transfer shares another route's connection
+}
+
+curl_loop::~curl_loop() {
+  *self_ = nullptr;
+  curl_multi_cleanup(multi_);
+  for (auto& [descriptor, of] : watches_) of.socket->stop();
+}
+
+CURLcode curl_loop::add(CURL* easy) {
+  return curl_multi_add_handle(multi_, easy) == CURLM_OK ? CURLE_OK : CURLE_FAILED_INIT;
+}
+
+void curl_loop::remove(CURL* easy) {
+  curl_multi_remove_handle(multi_, easy);
+  // What libcurl closed without a word; our duplicate would keep the connection open.
+  std::erase_if(watches_, [easy](auto& entry) {
+    if (entry.second.by == easy) entry.second.socket->stop();
+    return entry.second.by == easy;
+  });
+}
+
+int curl_loop::fresh_number(int descriptor) {
+  int number = descriptor;
+  while (number >= 0 && watches_.contains(number)) {
+    const int next = ::fcntl(descriptor, F_DUPFD_CLOEXEC, number + 1);
+    if (number != descriptor) ::close(number);
+    number = next;
+  }
+  if (number != descriptor) ::close(descriptor);
+  return number;
+}
+
+int curl_loop::on_socket(CURL* easy, curl_socket_t descriptor, int what, void* self, void*) {
+  auto& me = *static_cast<curl_loop*>(self);
+  auto found = me.watches_.find(descriptor);
+  if (what == CURL_POLL_REMOVE) {
+    if (found == me.watches_.end()) return 0;
+    found->second.socket->stop();
+    me.watches_.erase(found);
+    return 0;
+  }
+  if (found == me.watches_.end()) {
+    const auto tell = [&me, descriptor](bool can_read) {
+      me.act(descriptor, can_read ? CURL_CSELECT_IN : CURL_CSELECT_OUT);
+    };
+    auto made = watch::make(me.executor_, descriptor, tell);
+    if (!made) return -1; // no descriptor left: libcurl gives the transfer up
+    found = me.watches_.emplace(descriptor, watched{std::move(made), easy}).first;
+  }
+  found->second.socket->want((what & CURL_POLL_IN) != 0, (what & CURL_POLL_OUT) != 0);
+  return 0;
+}
+
+int curl_loop::on_timer(CURLM*, long milliseconds, void* self) {
+  auto& me = *static_cast<curl_loop*>(self);
+  if (milliseconds < 0) {
+    me.timer_.cancel();
+    return 0;
+  }
+  me.timer_.expires_after(std::chrono::milliseconds(milliseconds));
+  // Never from within this callback, even for 0 ms: libcurl must not be entered twice.
+  auto fired = [alive = me.self_](const net::error_code& ec) {
+    if (!ec && *alive) (*alive)->act(CURL_SOCKET_TIMEOUT, 0);
+  };
+  me.timer_.async_wait(std::move(fired));
+  return 0;
+}
+
+void curl_loop::act(curl_socket_t descriptor, int what) {
+  int running = 0, left = 0;
+  curl_multi_socket_action(multi_, descriptor, what, &running);
+  tell_.stepped();
+  while (const auto* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg == CURLMSG_DONE) tell_.ended(message->easy_handle, message->data.result);
+  }
+}
+
+} // namespace landfall::http

@@ -1,0 +1,52 @@
+// curl_loop: libcurl's multi interface driven by Asio. Knows sockets and timers, nothing of requests.
+#pragma once
+
+#include "http/watch.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+#include <curl/curl.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace landfall::http {
+
+class curl_loop {
+public:
+  /// `stepped` is called after libcurl has done something, `ended` for each transfer that ended, which must still be
+  /// `remove`d, but not from within.
+  struct events {
+    std::function<void()> stepped;
+    std::function<void(CURL*, CURLcode)> ended;
+  };
+  curl_loop(asio::any_io_executor executor, events tell);
+  ~curl_loop(); ///< all transfers must have been removed
+  curl_loop(const curl_loop&) = delete;
+  curl_loop& operator=(const curl_loop&) = delete;
+
+  [[nodiscard]] CURLcode add(CURL* easy);
+  void remove(CURL* easy);
+
+  /// To be called for every socket that libcurl opens: gives a descriptor whose number no watched socket has had, as
+  /// libcurl would else mistake the new one for the old (see watch.hpp). -1: no descriptor left, `descriptor` closed.
+  [[nodiscard]] int fresh_number(int descriptor);
+
+private:
+  static int on_socket(CURL* easy, curl_socket_t descriptor, int what, void* self, void* unused);
+  static int on_timer(CURLM* multi, long milliseconds, void* self);
+  void act(curl_socket_t descriptor, int what);
+
+  asio::any_io_executor executor_;
+  events tell_;
+  asio::steady_timer timer_;
+  CURLM* multi_;
+  struct watched {
+    std::shared_ptr<watch> socket;
+    CURL* by;
+  };
+  std::map<curl_socket_t, watched> watches_;
+  std::shared_ptr<curl_loop*> self_; ///< what a queued timer handler finds empty when we are gone
+};
+
+} // namespace landfall::http

@@ -1,0 +1,90 @@
+// transfer: one request as libcurl sees it, and what was seen of it.
+#pragma once
+
+#include "http/client.hpp"
+#include "http/curl_loop.hpp"
+#include "http/tls.hpp"
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace landfall::http {
+
+/// scheme, host and port of a URL, by libcurl's own parser, so that the two cannot disagree.
+struct origin {
+  bool secure = false;
+  std::string host; ///< IPv6 without brackets
+  std::string port;
+};
+[[nodiscard]] result<origin> origin_of(const std::string& url);
+
+/// Its callbacks are called by libcurl, so it stays where it is. Must be out of the loop before it goes.
+class transfer {
+public:
+  transfer(const request& asked, origin to, const std::vector<asio::ip::address>& addresses, net::socket_options socket,
+           curl_loop& loop);
+  transfer(const transfer&) = delete;
+  transfer& operator=(const transfer&) = delete;
+
+  [[nodiscard]] CURL* handle() const noexcept { return easy_.get(); }
+  /// The set-up's failure, or the last word, or nothing as long as it runs.
+  [[nodiscard]] const std::optional<result<response>>& ended() const noexcept { return ended_; }
+
+  /// Sees how far it has come and tells `progress`. True: a new stage, so a new deadline.
+  bool look();
+  /// When the present stage must have ended.
+  [[nodiscard]] base::steady_time deadline() const noexcept { return deadline_; }
+  /// The present stage's deadline has passed: the failure, or nothing and a new deadline where enough bytes came.
+  [[nodiscard]] std::optional<base::failure> overdue();
+  [[nodiscard]] base::stage at() const noexcept { return at_; }
+
+  void finish(CURLcode code);
+
+private:
+  void set_up(const std::vector<asio::ip::address>& addresses);
+  void enter(base::stage next, std::chrono::milliseconds limit, bool tell);
+  [[nodiscard]] base::failure failure_of(CURLcode code) const;
+  [[nodiscard]] base::failure cut() const;
+  std::size_t take_header(std::string_view line);
+  std::optional<base::failure> judge_head();
+  std::size_t take_body(std::string_view bytes);
+
+  static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
+  static std::size_t on_header(char* data, std::size_t one, std::size_t size, void* self);
+  static std::size_t on_body(char* data, std::size_t one, std::size_t size, void* self);
+  static CURLcode on_context(CURL* easy, void* context, void* self);
+
+  template <class Value> void set(CURLoption option, Value value);
+
+  const request& asked_;
+  origin to_;
+  net::socket_options socket_;
+  curl_loop& loop_;
+  tls_rules rules_;
+  tls_evidence tls_;
+
+  base::stage at_ = base::stage::connect;
+  base::steady_time deadline_;
+  std::size_t header_bytes_ = 0, counted_ = 0; ///< counted: body bytes at the start of the low-speed window
+  bool encoded_ = false;
+  response answer_;
+  std::optional<base::failure> verdict_; ///< our own word, given in a callback; stands above libcurl's code
+  std::optional<result<response>> ended_;
+  CURLcode unset_ = CURLE_OK; ///< the first option that libcurl refused
+
+  struct free_list {
+    void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+  };
+  struct free_easy {
+    void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+  };
+  std::unique_ptr<curl_slist, free_list> headers_, addresses_;
+  std::unique_ptr<CURL, free_easy> easy_; ///< last: it goes first
+};
+
+} // namespace landfall::http

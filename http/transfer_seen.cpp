@@ -1,0 +1,146 @@
+// transfer, second half: what libcurl and OpenSSL tell while it runs, and what libcurl's last word means.
+#include "http/transfer.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <utility>
+
+namespace landfall::http {
+
+namespace {
+
+using base::fail;
+using base::outcome;
+using base::stage;
+
+constexpr std::size_t max_headers = 16 * 1024; // ours need a few hundred bytes, a CDN adds two thousand
+
+/// `lower` is a header's name with its colon.
+bool is_header(std::string_view line, std::string_view lower) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  return line.size() >= lower.size() && std::equal(lower.begin(), lower.end(), line.begin(), same);
+}
+
+bool out_of_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
+
+} // namespace
+
+curl_socket_t transfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& me = *static_cast<transfer*>(self);
+  const int made = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (made < 0) { // EAFNOSUPPORT where there is no IPv6: libcurl goes on with the next address
+    if (out_of_resources(errno)) me.verdict_ = fail(outcome::local_error, "no descriptor left", stage::connect);
+    return CURL_SOCKET_BAD;
+  }
+  auto applied = net::apply(me.socket_, made);
+  if (!applied) {
+    me.verdict_ = std::move(applied).error();
+    me.verdict_->at = stage::connect;
+    ::close(made);
+    return CURL_SOCKET_BAD;
+  }
+  return me.loop_.fresh_number(made);
+}
+
+CURLcode transfer::on_context(CURL*, void* context, void* self) {
+  auto& me = *static_cast<transfer*>(self);
+  if (prepare(static_cast<SSL_CTX*>(context), me.rules_, me.tls_)) return CURLE_OK;
+  me.verdict_ = fail(outcome::local_error, "OpenSSL refuses our settings", stage::tls);
+  return CURLE_SSL_CONNECT_ERROR;
+}
+
+std::size_t transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
+  return static_cast<transfer*>(self)->take_header({data, size});
+}
+
+std::size_t transfer::on_body(char* data, std::size_t, std::size_t size, void* self) {
+  return static_cast<transfer*>(self)->take_body({data, size});
+}
+
+/// Anything but line.size() makes libcurl give up.
+std::size_t transfer::take_header(std::string_view line) {
+  header_bytes_ += line.size();
+  if (header_bytes_ > max_headers) {
+    verdict_ = fail(outcome::too_large, fmt::format("more than {} bytes of headers", max_headers), stage::body);
+    return 0;
+  }
+  if (is_header(line, "content-encoding:")) encoded_ = true;
+  const bool end_of_head = line == "\r\n" || line == "\n";
+  if (!end_of_head || answer_.status != 0) return line.size(); // status is set: a trailer
+  verdict_ = judge_head();
+  return verdict_ ? 0 : line.size();
+}
+
+std::optional<base::failure> transfer::judge_head() {
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 100 && status < 200) return std::nullopt;
+  if (status == 304 && asked_.if_none_match) return fail(outcome::not_modified, {}, stage::body, 304);
+  if (status != 200) {
+    return fail(outcome::http_status, fmt::format("status {}", status), stage::body, static_cast<int>(status));
+  }
+  if (encoded_) return fail(outcome::malformed, "an encoded answer, though none was asked for", stage::body);
+  answer_.status = status;
+  return std::nullopt;
+}
+
+std::size_t transfer::take_body(std::string_view bytes) {
+  if (bytes.size() > asked_.max_body - answer_.body.size()) {
+    verdict_ = fail(outcome::too_large, fmt::format("more than {} bytes", asked_.max_body), stage::body);
+    return 0;
+  }
+  answer_.body += bytes;
+  return bytes.size();
+}
+
+base::failure transfer::cut() const {
+  if (at_ == stage::body) return fail(outcome::stalled_after_bytes, "the connection was cut in the answer", at_);
+  long requested = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &requested);
+  if (tls_.sent > 0 || requested > 0) return fail(outcome::reset_after_hello, "the connection was cut", at_);
+  return fail(outcome::reset_before_hello, "the connection was cut before it was used", at_);
+}
+
+base::failure transfer::failure_of(CURLcode code) const {
+  if (tls_.certificate == certificate::wrong) return fail(outcome::tls_certificate, tls_.why, stage::tls);
+  if (tls_.certificate == certificate::dates_wrong) return fail(outcome::clock_suspect, tls_.why, stage::tls);
+  switch (code) {
+  case CURLE_COULDNT_CONNECT: {
+    long error = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);
+    if (error == 0) return fail(outcome::unreachable, "no connection", stage::connect);
+    return net::failure_of({static_cast<int>(error), boost::system::system_category()}, stage::connect);
+  }
+  case CURLE_SSL_CONNECT_ERROR:
+    if (tls_.broken) return fail(outcome::malformed, tls_.why, stage::tls);
+    return cut();
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_GOT_NOTHING:
+  case CURLE_PARTIAL_FILE: return cut();
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_ISSUER_ERROR: return fail(outcome::tls_certificate, curl_easy_strerror(code), stage::tls);
+  case CURLE_FILESIZE_EXCEEDED:
+    return fail(outcome::too_large, fmt::format("announced as more than {} bytes", asked_.max_body), stage::body);
+  case CURLE_OUT_OF_MEMORY: // also how libcurl says that a header line is over its limit of 100 KB
+    if (at_ != stage::body) return fail(outcome::local_error, "out of memory", at_);
+    return fail(outcome::too_large, "a header line", at_);
+  case CURLE_URL_MALFORMAT:
+  case CURLE_UNSUPPORTED_PROTOCOL: // an answer without a status line
+  case CURLE_WEIRD_SERVER_REPLY:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM:
+  case CURLE_BAD_CONTENT_ENCODING: return fail(outcome::malformed, curl_easy_strerror(code), at_);
+  case CURLE_OPERATION_TIMEDOUT: return fail(outcome::timed_out, "given up by libcurl", at_);
+  case CURLE_COULDNT_RESOLVE_HOST: return fail(outcome::unreachable, "no address", stage::resolve);
+  default: return fail(outcome::local_error, curl_easy_strerror(code), at_);
+  }
+}
+
+} // namespace landfall::http
