@@ -88,16 +88,18 @@ void say_signers(std::string_view whose, const json::object& roles) {
 }
 
 base::result<json::object> next_root(const unchecked& current, const root_options& how) {
-  auto payload = current.payload; // members that we do not know stay
-  auto& roles = payload.at("roles").as_object();
+  auto payload = current.payload;               // members that we do not know stay
+  auto roles = payload.at("roles").as_object(); // a copy: writing a member may move all others
   key_table keys;
-  for (const auto& [id, key] : payload.at("keys").as_object()) keys[std::string(id)] = key.at("pk").as_string().c_str();
+  for (const auto& [id, key] : payload.at("keys").as_object())
+    keys[std::string(id)] = std::string(key.at("pk").as_string());
   if (auto set = set_role(roles.at("root").as_object(), how.root_keys, how.root_threshold, keys); !set)
     return set.error();
   auto& list = roles.at("list").as_object();
   if (auto set = set_role(list, how.list_keys, how.list_threshold, keys); !set) return set.error();
-  if (how.epoch && *how.epoch < *number_of(list, "epoch")) return wrong("--epoch must not fall");
-  if (how.epoch) list["epoch"] = *how.epoch;
+  const auto epoch = how.epoch.value_or(*number_of(list, "epoch"));
+  if (epoch < *number_of(list, "epoch")) return wrong("--epoch must not fall");
+  list["epoch"] = epoch;
   if (how.min_version) list["min_version"] = *how.min_version;
   const auto issued = how.issued.value_or(base::system_clock().wall());
   payload["version"] = *number_of(payload, "version") + 1;
@@ -105,6 +107,7 @@ base::result<json::object> next_root(const unchecked& current, const root_option
   payload["expires"] = issued + *parse_duration(how.life);
   set_dht(payload, how);
   payload["keys"] = keys_of(roles, keys);
+  payload["roles"] = std::move(roles);
   return payload;
 }
 
