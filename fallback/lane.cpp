@@ -136,7 +136,7 @@ awaitable<lane_report> run_lane(route what, lane_context context, lane_task task
   report.route = what.name;
   report.kind = what.kind;
   const auto begun = context.clock.steady();
-  attempt lane{std::move(what), context, std::move(task), std::move(progress)};
+  attempt lane{std::move(what), context, task, std::move(progress)};
   const auto ended = co_await net::with_deadline(fetch_and_verify(lane), whole, stage::none);
   describe(report, ended, lane.reached);
   report.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady() - begun);

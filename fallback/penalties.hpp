@@ -20,7 +20,7 @@ inline constexpr std::chrono::seconds longest_penalty = std::chrono::hours(24);
 inline constexpr std::size_t max_remembered_routes = 512; ///< the least recently tried are forgotten
 inline constexpr std::size_t max_route_name = 256;        ///< bytes; a longer one is not remembered
 /// Room for all of them, every byte of a name escaped.
-inline constexpr std::size_t max_memory_text = 1024 * 1024;
+inline constexpr std::size_t max_memory_text = std::size_t{1024} * 1024;
 static_assert(max_remembered_routes * (max_route_name * 6 + 256) < max_memory_text);
 
 /// What is remembered of a route.

@@ -28,7 +28,7 @@ awaitable<lane_report> watched_lane(std::uint64_t race, const route& what, race_
     if (progress) progress(at);
   };
   const lane_context lane{context.state, context.clock, watch, std::move(dates)};
-  auto running = run_lane(what, lane, std::move(task), whole_deadline(what.kind, context.deadlines), tell);
+  auto running = run_lane(what, lane, task, whole_deadline(what.kind, context.deadlines), tell);
   auto report = co_await std::move(running);
   watch.lane_ended(race, report);
   co_return report;
@@ -104,7 +104,7 @@ awaitable<lane_report> poll_route(route what, race_context context, bool roots_f
   lane_task task;
   task.roots_first = roots_first;
   if (const auto& list = context.state.list()) task.unless = list->id();
-  auto running = watched_lane(0, what, context, std::make_shared<date_waiver>(), std::move(task), nullptr);
+  auto running = watched_lane(0, what, context, std::make_shared<date_waiver>(), task, nullptr);
   auto report = co_await std::move(running);
   auto random = backoff_jitter(context.seed);
   context.memory.record(report, context.clock.wall(), unit(random));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace landfall::fallback {
 
@@ -15,8 +16,8 @@ constexpr auto never = base::steady_time::max();
 std::vector<std::size_t> rank(std::span<const entrant> routes) {
   std::vector<std::size_t> order(routes.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return routes[a].tier < routes[b].tier; });
+  // The index breaks ties: what std::stable_sort does, without libstdc++'s deprecated buffer, which clang refuses.
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(routes[i].tier, i); });
   return order;
 }
 

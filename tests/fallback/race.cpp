@@ -1,6 +1,8 @@
 // Whole races over real coroutines: who wins, who never does, what is left behind, and what is remembered.
 #include "world.hpp"
 
+#include <boost/asio/post.hpp>
+
 using namespace landfall;
 using namespace landfall::fakes;
 using base::outcome;
@@ -51,9 +53,8 @@ awaitable<std::optional<result<race_result>>> cancelled_once_asked(awaitable<res
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope children(executor);
   std::optional<result<race_result>> out;
+  lane->on_asked = [&] { net::asio::post(executor, [&] { children.cancel(); }); };
   children.spawn(keep(std::move(op), out));
-  while (lane->asked.empty()) (void)co_await net::sleep_for(1ms);
-  children.cancel();
   co_await children.join();
   co_return out;
 }

@@ -109,7 +109,11 @@ world some_world(std::uint64_t seed) {
   out.groupless = dice.in(2);
   if (out.groupless)
     for (auto& lane : out.lanes) lane.group.clear();
-  std::stable_sort(out.lanes.begin(), out.lanes.end(), [](const auto& a, const auto& b) { return a.tier < b.tier; });
+  std::vector<model> ranked;
+  std::vector<fallback::entrant> entrants;
+  for (const auto& lane : out.lanes) entrants.push_back({lane.group, lane.tier});
+  for (const auto i : fallback::rank(entrants)) ranked.push_back(out.lanes[i]);
+  out.lanes = std::move(ranked);
   return out;
 }
 

@@ -45,10 +45,11 @@ private:
   void begin(std::size_t lane) {
     note(happening::kind::started, lane);
     for (const auto& step : models_[lane].steps)
-      if (step.after < models_[lane].ends) queue_.push_back({now_ + step.after, lane, step.at});
-    queue_.push_back({now_ + models_[lane].ends, lane, base::stage::none});
-    std::stable_sort(queue_.begin(), queue_.end(), [](const auto& a, const auto& b) { return a.when < b.when; });
+      if (step.after < models_[lane].ends) expect({now_ + step.after, lane, step.at});
+    expect({now_ + models_[lane].ends, lane, base::stage::none});
   }
+
+  void expect(pending what) { queue_.insert(std::ranges::upper_bound(queue_, what.when, {}, &pending::when), what); }
 
   /// To the next happening or to `when`, whichever is first.
   bool wait(base::steady_time when) {

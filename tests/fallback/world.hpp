@@ -32,6 +32,7 @@ struct server {
   std::chrono::milliseconds list_after{0}, root_after{0};
   std::vector<base::stage> stages{base::stage::connect, base::stage::tls, base::stage::body};
   std::vector<document_request> asked;
+  std::function<void()> on_asked;
   int living = 0; ///< coroutines of this route
 };
 
@@ -41,8 +42,10 @@ inline awaitable<result<unverified_document>> fetch_from(std::shared_ptr<server>
   const alive counted(from->living);
   from->asked.push_back(request);
   const auto pause = request.type == trust::document_type::list ? from->list_after : from->root_after;
-  const auto waited = co_await net::sleep_for(pause);
-  if (!waited) co_return waited.error();
+  if (from->on_asked) from->on_asked();
+  net::asio::steady_timer latency(co_await net::asio::this_coro::executor, pause);
+  const auto [ec] = co_await latency.async_wait(net::as_result);
+  if (ec) co_return base::fail(base::outcome::cancelled);
   for (const auto stage : from->stages) progress(stage);
   co_return from->answers(request);
 }
