@@ -37,14 +37,27 @@ constexpr std::ptrdiff_t max_dots_in_line = 256;
 
 int line_of(const toml::source_region& source) { return static_cast<int>(source.begin.line); }
 
-/// The line with too many dots, or 0.
-int dotted_line(std::string_view text) {
+// toml++ 3.3 reaches __builtin_unreachable() for these where it looks for white space: U+FB00 to U+FEFF, which are old
+// presentation forms and the byte order mark, in UTF-8 EF AC 80 to EF BB BF. A mark at the very start is fine.
+bool has_presentation_form(std::string_view line) {
+  for (std::size_t at = line.find('\xef'); at < line.size() - 1; at = line.find('\xef', at + 1))
+    if (const char second = line[at + 1]; second >= '\xac' && second <= '\xbb') return true;
+  return false;
+}
+
+/// Complains of the first line that toml++ must not see.
+bool is_fit(std::string_view text, std::vector<complaint>& complaints) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   for (int number = 1; !text.empty(); ++number) {
     const auto line = text.substr(0, text.find('\n'));
-    if (std::count(line.begin(), line.end(), '.') > max_dots_in_line) return number;
+    if (std::count(line.begin(), line.end(), '.') > max_dots_in_line)
+      complaints.push_back({number, {}, fmt::format("more than {} dots in one line", max_dots_in_line)});
+    else if (!line.empty() && has_presentation_form(line))
+      complaints.push_back({number, {}, "a character from U+FB00 to U+FEFF; write it in its plain form"});
+    if (!complaints.empty()) return false;
     text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
-  return 0;
+  return true;
 }
 
 field field_of(const toml::node& node) {
@@ -82,10 +95,7 @@ table table_of(const toml::table& from, std::string key) {
 
 std::map<std::string, toml_section> parse_toml(std::string_view text, std::vector<complaint>& complaints) try {
   std::map<std::string, toml_section> out;
-  if (const int line = dotted_line(text)) {
-    complaints.push_back({line, {}, fmt::format("more than {} dots in one line", max_dots_in_line)});
-    return out;
-  }
+  if (!is_fit(text, complaints)) return out;
   const auto parsed = toml::parse(text);
   if (!parsed) {
     const auto& error = parsed.error();

@@ -211,6 +211,7 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
       {"three brackets", network + "[[[route]]]\n"},
       {"a comment in a header", network + "[[# route]]\n"},
       {"a header cut short", network + "[["},
+      {"a presentation form", network + "\xef\xb3\xbf# x\n"},
       {"not UTF-8", network + "[sidecar]\nstate = \"\xff\"\n"},
       {"a NUL", network + std::string("[sidecar]\nstate = \"\0\"\n", 22)},
   };
@@ -220,6 +221,13 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
     CHECK_FALSE(read.settings);
     CHECK(read.problems.size() == 1);
   }
+}
+
+TEST_CASE("a byte order mark is fine at the start, and letters of all scripts in comments") {
+  CHECK(config::parse_settings(
+            "\xef\xbb\xbf# \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85, \xef\xbc\xa1, \xe4\xbd\xa0\xe5\xa5\xbd\n" + network,
+            "landfall.toml")
+            .settings);
 }
 
 TEST_CASE("dotted keys as deep as a file may have them do no harm") {
