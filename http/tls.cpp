@@ -114,6 +114,7 @@ void on_step(const SSL* connection, int where, int value) {
   const auto& shared = *static_cast<shared_by_context*>(SSL_CTX_get_ex_data(context, context_index()));
   auto& seen = *shared.seen;
   if (seen.done) return;
+  seen.started = true;
   // libcurl has set the name by now and the ClientHello is not yet written.
   if (where == SSL_CB_HANDSHAKE_START && !shared.rules->sni) {
     SSL_ctrl(const_cast<SSL*>(connection), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, nullptr);

@@ -29,7 +29,7 @@ enum class certificate : std::uint8_t { unseen, good, dates_wrong, wrong };
 /// What was seen of one handshake.
 struct tls_evidence {
   std::uint64_t sent = 0, received = 0; ///< bytes, up to the end of the handshake
-  bool done = false;                    ///< the handshake
+  bool started = false, done = false;   ///< the handshake; it starts when the connection stands
   bool broken = false;                  ///< the peer answered with an alert, or not in TLS
   http::certificate certificate = http::certificate::unseen;
   std::string why; ///< a clause, when broken or wrong

@@ -105,9 +105,9 @@ void transfer::enter(stage next, std::chrono::milliseconds limit, bool tell) {
 
 bool transfer::look() {
   const auto before = at_;
-  curl_off_t connected = 0;
+  curl_off_t connected = 0; // libcurl 7.88 sets it only when TLS is done too
   curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
-  if (at_ == stage::connect && connected > 0) {
+  if (at_ == stage::connect && (connected > 0 || tls_.started)) {
     if (asked_.progress) asked_.progress(stage::connect);
     if (to_.secure)
       enter(stage::tls, asked_.tls, false);
@@ -118,9 +118,7 @@ bool transfer::look() {
     if (asked_.progress) asked_.progress(stage::tls);
     enter(stage::request, asked_.first_byte, false);
   }
-  curl_off_t first_byte = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
-  if (at_ == stage::request && first_byte > 0) enter(stage::body, asked_.low_speed_time, true);
+  if (at_ == stage::request && header_bytes_ > 0) enter(stage::body, asked_.low_speed_time, true);
   return at_ != before;
 }
 

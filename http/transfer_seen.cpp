@@ -23,7 +23,7 @@ constexpr std::size_t max_headers = 16 * 1024; // ours need a few hundred bytes,
 
 /// `lower` is a header's name with its colon.
 bool is_header(std::string_view line, std::string_view lower) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  const auto same = [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); };
   return line.size() >= lower.size() && std::equal(lower.begin(), lower.end(), line.begin(), same);
 }
 
@@ -80,7 +80,10 @@ std::size_t transfer::take_header(std::string_view line) {
 std::optional<base::failure> transfer::judge_head() {
   long status = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status >= 100 && status < 200) return std::nullopt;
+  if (status >= 100 && status < 200) {
+    encoded_ = false;
+    return std::nullopt;
+  }
   if (status == 304 && asked_.if_none_match) return fail(outcome::not_modified, {}, stage::body, 304);
   if (status != 200) {
     return fail(outcome::http_status, fmt::format("status {}", status), stage::body, static_cast<int>(status));
@@ -100,7 +103,7 @@ std::size_t transfer::take_body(std::string_view bytes) {
 }
 
 base::failure transfer::cut() const {
-  if (at_ == stage::body) return fail(outcome::stalled_after_bytes, "the connection was cut in the answer", at_);
+  if (header_bytes_ > 0) return fail(outcome::stalled_after_bytes, "the connection was cut in the answer", at_);
   long requested = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &requested);
   if (tls_.sent > 0 || requested > 0) return fail(outcome::reset_after_hello, "the connection was cut", at_);
@@ -128,9 +131,12 @@ base::failure transfer::failure_of(CURLcode code) const {
   case CURLE_SSL_ISSUER_ERROR: return fail(outcome::tls_certificate, curl_easy_strerror(code), stage::tls);
   case CURLE_FILESIZE_EXCEEDED:
     return fail(outcome::too_large, fmt::format("announced as more than {} bytes", asked_.max_body), stage::body);
-  case CURLE_OUT_OF_MEMORY: // also how libcurl says that a header line is over its limit of 100 KB
-    if (at_ != stage::body) return fail(outcome::local_error, "out of memory", at_);
-    return fail(outcome::too_large, "a header line", at_);
+  case CURLE_OUT_OF_MEMORY: { // also how libcurl says that a header line is over its limit of 100 KB
+    curl_off_t first_byte = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+    if (first_byte == 0) return fail(outcome::local_error, "out of memory", at_);
+    return fail(outcome::too_large, "a header line", stage::body);
+  }
   case CURLE_URL_MALFORMAT:
   case CURLE_UNSUPPORTED_PROTOCOL: // an answer without a status line
   case CURLE_WEIRD_SERVER_REPLY:

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -142,11 +143,13 @@ private:
   std::string log_;
 };
 
-/// OpenSSL's program of the same version as we link, where there is a private one.
+/// OpenSSL's program of the version that is loaded here: beside the library where that is a private one.
 inline std::string openssl_program() {
-  const char* prefix = std::getenv("LANDFALL_OPENSSL_PREFIX");
-  const auto own = std::string(prefix ? prefix : "") + "/bin/openssl";
-  return prefix && ::access(own.c_str(), X_OK) == 0 ? own : "openssl";
+  Dl_info library{};
+  void* symbol = ::dlsym(RTLD_DEFAULT, "SSL_new");
+  if (symbol == nullptr || ::dladdr(symbol, &library) == 0) return "openssl";
+  const auto own = std::filesystem::path(library.dli_fname).parent_path().parent_path() / "bin/openssl";
+  return ::access(own.c_str(), X_OK) == 0 ? own.string() : "openssl";
 }
 
 } // namespace landfall::fakes
