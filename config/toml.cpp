@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <optional>
 
 namespace landfall::config::defect {
 
@@ -31,34 +31,68 @@ namespace landfall::config {
 
 namespace {
 
-// toml++ 3.3 makes a table for each part of a dotted key and destroys them by recursion, so a file of dots would
-// overflow the stack. With TOML_MAX_NESTED_VALUES this bounds the depth to about four thousand.
-constexpr std::ptrdiff_t max_dots_in_line = 256;
-
 int line_of(const toml::source_region& source) { return static_cast<int>(source.begin.line); }
 
-// toml++ 3.3 reaches __builtin_unreachable() for these where it looks for white space: U+FB00 to U+FEFF, which are old
-// presentation forms and the byte order mark, in UTF-8 EF AC 80 to EF BB BF. A mark at the very start is fine.
-bool has_presentation_form(std::string_view line) {
-  for (std::size_t at = line.find('\xef'); at < line.size() - 1; at = line.find('\xef', at + 1))
-    if (const char second = line[at + 1]; second >= '\xac' && second <= '\xbb') return true;
-  return false;
-}
+constexpr int max_dots_in_line = 256;
 
-/// Complains of the first line that toml++ must not see.
-bool is_fit(std::string_view text, std::vector<complaint>& complaints) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  for (int number = 1; !text.empty(); ++number) {
-    const auto line = text.substr(0, text.find('\n'));
-    if (std::count(line.begin(), line.end(), '.') > max_dots_in_line)
-      complaints.push_back({number, {}, fmt::format("more than {} dots in one line", max_dots_in_line)});
-    else if (!line.empty() && has_presentation_form(line))
-      complaints.push_back({number, {}, "a character from U+FB00 to U+FEFF; write it in its plain form"});
-    if (!complaints.empty()) return false;
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+/// Finds what toml++ 3.3 must not see outside of quotes and comments, where none of it has a place anyway:
+/// - characters beyond ASCII: some (U+0299, U+FCFF) lead it into __builtin_unreachable() where it looks for white
+/// space;
+/// - keys of very many parts: it makes a table of each and destroys them by recursion, until the stack is full. With
+///   TOML_MAX_NESTED_VALUES this limit keeps the depth at about four thousand.
+class fitness_check {
+public:
+  explicit fitness_check(std::string_view text) : text_(text) {
+    if (text_.starts_with("\xef\xbb\xbf")) at_ = 3; // a byte order mark
   }
-  return true;
-}
+
+  std::optional<complaint> run() {
+    for (; at_ < text_.size(); ++at_) {
+      const char c = text_[at_];
+      if (c == '\n') {
+        ++line_;
+        dots_ = 0;
+        if (closing_.size() < 3) closing_ = {}; // a comment, or a text that was not closed
+        in_comment_ = false;
+      } else if (!closing_.empty()) {
+        quoted(c);
+      } else if (!in_comment_) {
+        if (const auto wrong = plain(c); !wrong.empty()) return complaint{line_, {}, std::string(wrong)};
+      }
+    }
+    return std::nullopt;
+  }
+
+private:
+  std::string_view plain(char c) {
+    if (static_cast<unsigned char>(c) > 0x7e) return "a character beyond ASCII outside of quotes and comments";
+    if (c == '.' && ++dots_ > max_dots_in_line) return "hundreds of dots in one line, outside of quotes and comments";
+    if (c == '#') in_comment_ = true;
+    if (c != '"' && c != '\'') return {};
+    closing_ = c == '"' ? R"(""")" : "'''";
+    if (text_.substr(at_, 3) != closing_) closing_ = closing_.substr(0, 1);
+    at_ += closing_.size() - 1;
+    return {};
+  }
+  void quoted(char c) {
+    if (c == '\\' && closing_.front() == '"' && text_.substr(at_ + 1, 1) != "\n") {
+      ++at_;
+    } else if (text_.substr(at_, closing_.size()) == closing_) {
+      at_ += closing_.size() - 1;
+      // """ may be preceded by one or two quotes that belong to the text.
+      for (int extra = 0; extra < 2 && closing_.size() == 3 && text_.substr(at_ + 1, 1) == closing_.substr(0, 1);
+           ++extra)
+        ++at_;
+      closing_ = {};
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  int line_ = 1, dots_ = 0;
+  bool in_comment_ = false;
+  std::string_view closing_; ///< what ends the text we are in: one quote or three; empty outside
+};
 
 field field_of(const toml::node& node) {
   field out;
@@ -95,7 +129,10 @@ table table_of(const toml::table& from, std::string key) {
 
 std::map<std::string, toml_section> parse_toml(std::string_view text, std::vector<complaint>& complaints) try {
   std::map<std::string, toml_section> out;
-  if (!is_fit(text, complaints)) return out;
+  if (auto unfit = fitness_check(text).run()) {
+    complaints.push_back(std::move(*unfit));
+    return out;
+  }
   const auto parsed = toml::parse(text);
   if (!parsed) {
     const auto& error = parsed.error();

@@ -211,7 +211,11 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
       {"three brackets", network + "[[[route]]]\n"},
       {"a comment in a header", network + "[[# route]]\n"},
       {"a header cut short", network + "[["},
-      {"a presentation form", network + "\xef\xb3\xbf# x\n"},
+      {"a letter that toml++ cannot take for a key", network + "\xca\x99 = 1\n"},
+      {"the same after a text", network + "[sidecar]\nsocks = \"a\\\"\" \xca\x99\n"},
+      {"the same after a long text", network + "a = \"\"\"x\"\"\"\"\" \xca\x99\n"},
+      {"the same after a comment", network + "# \"\n\xca\x99\n"},
+      {"the same after a text left open", network + "a = '\n\xca\x99\n"},
       {"not UTF-8", network + "[sidecar]\nstate = \"\xff\"\n"},
       {"a NUL", network + std::string("[sidecar]\nstate = \"\0\"\n", 22)},
   };
@@ -223,11 +227,18 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
   }
 }
 
-TEST_CASE("a byte order mark is fine at the start, and letters of all scripts in comments") {
-  CHECK(config::parse_settings(
-            "\xef\xbb\xbf# \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85, \xef\xbc\xa1, \xe4\xbd\xa0\xe5\xa5\xbd\n" + network,
-            "landfall.toml")
-            .settings);
+TEST_CASE("a byte order mark is fine at the start, and letters of all scripts and dots in comments and texts") {
+  const std::string dots(300, '.');
+  const std::string letters = "\xca\x99 \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85 \xef\xb3\xbf \xe4\xbd\xa0\xe5\xa5\xbd";
+  for (const std::string quotes : {"\"", "'", "\"\"\"", "'''"}) {
+    CAPTURE(quotes);
+    const auto read =
+        config::parse_settings("\xef\xbb\xbf# " + letters + dots + " \"\n" + network + "[sidecar]\nstate = " + quotes +
+                                   "/" + letters + dots + quotes + " # " + letters + "\n",
+                               "landfall.toml");
+    REQUIRE(read.settings);
+    CHECK(read.settings->sidecar.state == "/" + letters + dots);
+  }
 }
 
 TEST_CASE("dotted keys as deep as a file may have them do no harm") {
