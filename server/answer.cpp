@@ -98,8 +98,8 @@ answer whole_page(int status, const char* reason, entry_ptr source, method how) 
 
 answer not_found(const content& what, method how) {
   static const entry_ptr plain = page("404 Not Found");
-  auto own = find(what.decoy, "/404.html");
-  return whole_page(404, "Not Found", own ? std::move(own) : plain, how);
+  const auto own = find(what.decoy, "/404.html");
+  return whole_page(404, "Not Found", own ? own : plain, how);
 }
 
 answer not_allowed(method how) {

@@ -34,8 +34,19 @@ void tell_ready(const server::service& service) {
   server::notify_service_manager("READY=1");
 }
 
+/// libevent's loop. Its changelist spares six epoll_ctl(2) per request: evhttp switches reading and writing on and off
+/// all the time. It is safe where no descriptor is duplicated, and none is here.
+server::event_base_ptr make_loop() {
+  event_config* how = event_config_new();
+  if (how == nullptr) return nullptr;
+  event_config_set_flag(how, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST | EVENT_BASE_FLAG_NOLOCK);
+  server::event_base_ptr base(event_base_new_with_config(how));
+  event_config_free(how);
+  return base;
+}
+
 int serve(server::options options, server::library content, std::optional<server::tls> secure) {
-  const server::event_base_ptr base(event_base_new());
+  const auto base = make_loop();
   if (!base) return failed;
   const auto connections = std::min(options.max_connections, server::raise_descriptor_limit() - spare_descriptors);
   server::service service(base.get(),

@@ -126,6 +126,7 @@ void service::start() {
 
 std::vector<std::string> service::listening_at() const {
   std::vector<std::string> out;
+  out.reserve(listeners_.size());
   for (const auto& one : listeners_) out.push_back(one.at.name);
   return out;
 }

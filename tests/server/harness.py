@@ -258,11 +258,15 @@ class ServerTest(unittest.TestCase):
         server = Server(
             "--documents", str(self.documents), "--secret-file", str(self.folder / "secret"), "--decoy", str(self.decoy), *where, *arguments
         )  # fmt: skip
-        self.addCleanup(server.stop)
+        self.addCleanup(self.assert_ends_well, server)
         return server
 
     def serve_decoy(self, *arguments: str) -> Server:
         """The same program without documents."""
         server = Server("--decoy", str(self.decoy), "--listen", "127.0.0.1:0", *arguments)
-        self.addCleanup(server.stop)
+        self.addCleanup(self.assert_ends_well, server)
         return server
+
+    def assert_ends_well(self, server: Server) -> None:
+        """Whatever a test did to it: no crash, and under a sanitizer nothing to report."""
+        self.assertIn(server.stop(), (0, -signal.SIGKILL), server.told)
