@@ -52,9 +52,9 @@ int parse_and_run(int argc, char** argv) {
   CLI::App app("Landfall: first trustworthy peers for a peer-to-peer VPN, past a censor", "landfall");
   action chosen;
   add_global_flags(app);
+  app.fallthrough(); // before the commands, which inherit it: global flags may stand after them
   add_commands(app, chosen);
   app.require_subcommand(1);
-  app.fallthrough();
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) { // --help, --version

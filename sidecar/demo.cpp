@@ -85,7 +85,12 @@ public:
 
 private:
   [[nodiscard]] awaitable<result<void>> set_up();
-  [[nodiscard]] awaitable<result<tcp::endpoint>> start_server(const char* name);
+  [[nodiscard]] result<void> prepare_files();
+  [[nodiscard]] awaitable<result<tcp::endpoint>> start_server(std::string name);
+  [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_server(const std::string& name);
+  [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_python() const;
+  [[nodiscard]] fs::path log_of(const std::string& name) const { return folder_.path() / (name + ".log"); }
+  [[nodiscard]] std::string said_by(const std::string& name) const;
   [[nodiscard]] result<void> start_sidecar();
   [[nodiscard]] result<config::settings> write_configuration();
   [[nodiscard]] awaitable<int> show();
@@ -111,20 +116,25 @@ private:
   std::optional<event_bus::listening> watching_;
 };
 
-awaitable<result<tcp::endpoint>> demo::start_server(const char* name) {
+result<std::unique_ptr<demo_child>> demo::spawn_server(const std::string& name) {
   const auto in = [this](const char* file) { return (folder_.path() / file).string(); };
   demo_child::start_options how;
   how.command = {find_server_program(), "--exit-with-parent", "--listen",      "127.0.0.1:0",
                  "--documents",         in("documents"),      "--secret-file", in("secret"),
                  "--tls-cert",          in("server.pem"),     "--tls-key",     in("server.key")};
-  how.log = folder_.path() / (std::string(name) + ".log");
-  auto started = demo_child::start(executor_, std::move(how));
+  how.log = log_of(name);
+  return demo_child::start(executor_, std::move(how));
+}
+
+awaitable<result<tcp::endpoint>> demo::start_server(std::string name) {
+  auto started = spawn_server(name);
   if (!started) co_return started.error();
   servers_.push_back(std::move(*started));
   const auto line = co_await net::with_deadline(servers_.back()->read_line(), start_limit, base::stage::none);
   if (line) co_return endpoint_in(*line);
-  const auto said = base::read_file(folder_.path() / (std::string(name) + ".log"), 16 * 1024);
-  co_return fail(line.error().what, fmt::format("landfall-server: {} {}", line.error().detail, said ? *said : ""));
+  auto failure = line.error();
+  failure.detail = fmt::format("landfall-server: {} {}", failure.detail, said_by(name));
+  co_return failure;
 }
 
 result<config::settings> demo::write_configuration() {
@@ -163,14 +173,10 @@ result<void> demo::start_sidecar() {
   return {};
 }
 
+// What suspends is kept apart from what builds lists and aggregates: g++ 12 may destroy such temporaries of a coroutine
+// twice.
 awaitable<result<void>> demo::set_up() {
-  const auto documents = make_demo_documents(base::system_clock().wall());
-  if (!documents) co_return documents.error();
-  const auto& folder = folder_.path();
-  if (auto made = make_demo_certificates(folder, documents->made); !made) co_return made.error();
-  if (auto written = write_demo_documents(*documents, folder / "documents"); !written) co_return written.error();
-  for (const auto& [name, content] : {std::pair{"root.dsse.json", documents->root_1}, std::pair{"secret", secret_}})
-    if (auto written = base::write_file(folder / name, content); !written) co_return written.error();
+  if (auto prepared = prepare_files(); !prepared) co_return prepared.error();
   std::array<tcp::endpoint, server_names.size()> servers;
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const auto at = co_await start_server(server_names[i]);
@@ -185,6 +191,17 @@ awaitable<result<void>> demo::set_up() {
   co_return start_sidecar();
 }
 
+result<void> demo::prepare_files() {
+  const auto documents = make_demo_documents(base::system_clock().wall());
+  if (!documents) return documents.error();
+  const auto& folder = folder_.path();
+  auto written = make_demo_certificates(folder, documents->made);
+  if (written) written = write_demo_documents(*documents, folder / "documents");
+  if (written) written = base::write_file(folder / "root.dsse.json", documents->root_1);
+  if (written) written = base::write_file(folder / "secret", secret_);
+  return written;
+}
+
 awaitable<result<void>> demo::wait_for_race() {
   while (!has_won_) {
     const auto woken = co_await won_.wait();
@@ -193,30 +210,42 @@ awaitable<result<void>> demo::wait_for_race() {
   co_return result<void>();
 }
 
-awaitable<result<json::array>> demo::ask_with_python() {
+result<std::unique_ptr<demo_child>> demo::spawn_python() const {
   const auto program = find_discovery();
-  if (!program) co_return program.error();
+  if (!program) return program.error();
   demo_child::start_options how;
   how.command = {"python3", program->string(), std::to_string(peers_wanted)};
   how.environment = {"LANDFALL_API=" + socket_->path().string()};
-  how.log = folder_.path() / "discovery.log";
-  auto child = demo_child::start(executor_, std::move(how));
-  if (!child) co_return child.error();
-  auto ended = co_await net::with_deadline((*child)->read_all(), ask_limit, base::stage::none);
-  if (!ended) co_return ended.error();
-  if (ended->status != 0) {
-    const auto said = base::read_file(folder_.path() / "discovery.log", 16 * 1024);
-    co_return fail(outcome::local_error, said ? *said : "discovery.py failed");
-  }
+  how.log = log_of("discovery");
+  return demo_child::start(executor_, std::move(how));
+}
+
+/// The end of what a child told on stderr.
+std::string demo::said_by(const std::string& name) const {
+  const auto said = base::read_file(log_of(name), 16 * 1024);
+  return said ? *said : std::string();
+}
+
+/// A peer a line.
+result<json::array> peers_in(std::string_view text) {
   json::array peers;
-  for (std::string_view rest = ended->output; !rest.empty();) {
-    const auto line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
     auto peer = base::parse_json(line, answer_depth);
-    if (!peer) co_return peer.error();
+    if (!peer) return peer.error();
     peers.push_back(std::move(*peer));
   }
-  co_return peers;
+  return peers;
+}
+
+awaitable<result<json::array>> demo::ask_with_python() {
+  auto child = spawn_python();
+  if (!child) co_return child.error();
+  const auto ended = co_await net::with_deadline((*child)->read_all(), ask_limit, base::stage::none);
+  if (!ended) co_return ended.error();
+  if (ended->status != 0) co_return fail(outcome::local_error, said_by("discovery"));
+  co_return peers_in(ended->output);
 }
 
 void demo::introduce() const {

@@ -144,7 +144,10 @@ awaitable<result<demo_child::ended>> demo_child::read_all() {
   if (ec != net::asio::error::eof) co_return net::failure_of(ec, base::stage::none);
   const auto [waited] = co_await exit_.async_wait(net::asio::posix::stream_descriptor::wait_read, as_result);
   if (waited) co_return net::failure_of(waited, base::stage::none);
-  co_return ended{std::move(buffer_), reap()};
+  ended out;
+  out.output = std::move(buffer_);
+  out.status = reap();
+  co_return out;
 }
 
 } // namespace landfall::sidecar
