@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <string>
 #include <utility>
 
@@ -49,6 +50,28 @@ private:
   tcp::acceptor acceptor_;
   behaviour behave_;
   int accepted_ = 0;
+};
+
+/// A port of 127.0.0.1 that no longer answers a SYN: its queue of connections is full and nobody accepts them.
+class deaf_port {
+public:
+  explicit deaf_port(const boost::asio::any_io_executor& executor) : acceptor_(executor) {
+    acceptor_.open(tcp::v4());
+    acceptor_.bind({boost::asio::ip::address_v4::loopback(), 0});
+    acceptor_.listen(0);
+    const auto to = acceptor_.local_endpoint();
+    const auto connect_one = [this, &executor, &to] { // completes, or never does; Asio's own would wait for it
+      auto& one = fillers_.emplace_back(executor, tcp::v4());
+      one.native_non_blocking(true);
+      (void)::connect(one.native_handle(), to.data(), static_cast<socklen_t>(to.size()));
+    };
+    for (int i = 0; i < 4; ++i) connect_one();
+  }
+  [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+private:
+  tcp::acceptor acceptor_;
+  std::list<tcp::socket> fillers_;
 };
 
 inline void reset(tcp::socket& peer) {

@@ -92,6 +92,40 @@ TEST_CASE("a request is cancelled at every stage") {
   }
 }
 
+TEST_CASE("a SYN without an answer: timed out, or cancelled") {
+  struct row {
+    std::string name;
+    std::chrono::milliseconds connect, cancel_after;
+    outcome expected;
+  };
+  const row rows[] = {{"timed out", 50ms, 1h, outcome::timed_out}, {"cancelled", 1h, 50ms, outcome::cancelled}};
+  const auto play = [](std::chrono::milliseconds connect,
+                       std::chrono::milliseconds cancel_after) -> awaitable<net::result<http::response>> {
+    const auto executor = co_await net::asio::this_coro::executor;
+    const fakes::deaf_port deaf(executor);
+    http::resolver names(executor, {});
+    http::client client(executor, {}, names);
+    net::scope asking(executor);
+    auto what = patient("https://localhost:" + std::to_string(deaf.port()) + "/");
+    what.connect = connect;
+    std::optional<net::result<http::response>> out;
+    asking.spawn(net::detail::keep(client.get(std::move(what)), out));
+    co_await asking.wait(std::chrono::steady_clock::now() + cancel_after);
+    asking.cancel();
+    co_await asking.join();
+    co_return std::move(*out);
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    const auto open_before = descriptors();
+    const auto got = fakes::run(play(row.connect, row.cancel_after));
+    REQUIRE(got.has_error());
+    CHECK(base::name(got.error().what) == base::name(row.expected));
+    CHECK(got.error().at == stage::connect);
+    CHECK(descriptors() == open_before);
+  }
+}
+
 TEST_CASE("two requests of one client, one cancelled: the other goes on") {
   net::asio::io_context context;
   http::resolver names(context.get_executor(), {});
