@@ -212,10 +212,6 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
       {"a comment in a header", network + "[[# route]]\n"},
       {"a header cut short", network + "[["},
       {"a letter that toml++ cannot take for a key", network + "\xca\x99 = 1\n"},
-      {"the same after a text", network + "[sidecar]\nsocks = \"a\\\"\" \xca\x99\n"},
-      {"the same after a long text", network + "a = \"\"\"x\"\"\"\"\" \xca\x99\n"},
-      {"the same after a comment", network + "# \"\n\xca\x99\n"},
-      {"the same after a text left open", network + "a = '\n\xca\x99\n"},
       {"not UTF-8", network + "[sidecar]\nstate = \"\xff\"\n"},
       {"a NUL", network + std::string("[sidecar]\nstate = \"\0\"\n", 22)},
   };
@@ -227,17 +223,15 @@ TEST_CASE("a configuration that is too long, too deep, or not text is refused an
   }
 }
 
-TEST_CASE("a byte order mark is fine at the start, and letters of all scripts and dots in comments and texts") {
-  const std::string dots(300, '.');
-  const std::string letters = "\xca\x99 \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85 \xef\xb3\xbf \xe4\xbd\xa0\xe5\xa5\xbd";
-  for (const std::string quotes : {"\"", "'", "\"\"\"", "'''"}) {
-    CAPTURE(quotes);
-    const auto read =
-        config::parse_settings("\xef\xbb\xbf# " + letters + dots + " \"\n" + network + "[sidecar]\nstate = " + quotes +
-                                   "/" + letters + dots + quotes + " # " + letters + "\n",
-                               "landfall.toml");
+TEST_CASE("a byte order mark is fine at the start, and letters of all scripts in comments and texts") {
+  const std::string letters = "\xc3\xa9\xca\x99 \xd8\xb3\xd9\x84\xd8\xa7\xd9\x85 \xef\xb3\xbf \xe4\xbd\xa0\xe5\xa5\xbd";
+  const std::string texts[] = {"\"/" + letters + "\"", "'/" + letters + "'", "\"\"\"/\\\n   " + letters + "\"\"\""};
+  for (const auto& text : texts) {
+    CAPTURE(text);
+    const auto read = config::parse_settings(
+        "\xef\xbb\xbf# " + letters + "\n" + network + "[sidecar]\nstate = " + text + "\n", "landfall.toml");
     REQUIRE(read.settings);
-    CHECK(read.settings->sidecar.state == "/" + letters + dots);
+    CHECK(read.settings->sidecar.state == "/" + letters);
   }
 }
 
