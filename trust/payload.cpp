@@ -80,7 +80,7 @@ void read_keys(reader& in, const json::object& from, root_reading& out) {
 /// A threshold of nought would need no signature at all, one above n could never be met.
 role read_role(reader& in, const json::object& from, std::string_view role_name, root_reading& out) {
   role result;
-  for (const auto& each : in.array(from, "keyids", max_keys)) result.keyids.push_back(in.text(each));
+  for (const auto& each : in.array(from, "keyids", max_keys)) result.keyids.emplace_back(in.text(each));
   // Negative ones are read too, to be called what they are: a bad threshold, not bad JSON.
   const auto threshold = in.integer(from, "threshold", -max_json_integer, max_json_integer);
   if (threshold < 1 || threshold > static_cast<std::int64_t>(result.keyids.size())) {
@@ -113,6 +113,7 @@ void read_dht(reader& in, const json::object& top, root& out) {
 
 std::vector<config::endpoint> read_endpoints(reader& in, const json::object& from, bool lab) {
   std::vector<config::endpoint> out;
+  out.reserve(max_endpoints);
   for (const auto& each : in.array(from, "endpoints", max_endpoints)) {
     const auto parsed = config::endpoint::parse(in.text(each));
     if (!parsed) {
@@ -140,7 +141,7 @@ peer read_peer(reader& in, const json::value& value, bool lab) {
   peer out;
   out.id = peer_id(in, in.text(from, "id"));
   out.endpoints = read_endpoints(in, from, lab);
-  for (const auto& each : in.array_or_empty(from, "roles", max_roles)) out.roles.push_back(in.text(each));
+  for (const auto& each : in.array_or_empty(from, "roles", max_roles)) out.roles.emplace_back(in.text(each));
   out.asn = in.integer_or(from, "asn", 0, 0xffffffff, 0);
   out.cc = read_country(in, from);
   out.seen = in.integer_or(from, "seen", 0, max_json_integer, 0);
@@ -231,7 +232,8 @@ void read_routes(reader& in, const json::object& top, bool lab, peer_list& out) 
 
 void read_revoked(reader& in, const json::object& top, peer_list& out) {
   for (const auto& each : in.array_or_empty(top, "revoked", max_revoked))
-    out.revoked.push_back(peer_id(in, in.text(each)));
+    out.revoked.push_back(peer_id(in, std::string(in.text(each))));
+  if (out.revoked.empty()) return;
   auto sorted = out.revoked;
   std::sort(sorted.begin(), sorted.end());
   std::erase_if(out.peers, [&](const peer& p) { return std::binary_search(sorted.begin(), sorted.end(), p.id); });

@@ -43,11 +43,11 @@ base::result<std::string> add_signature(std::string_view bytes, const crypto::co
   auto document = base::parse_json(bytes, max_depth);
   if (!document) return document.error();
   auto& top = document->get_object();
-  auto& signatures = top["signatures"].get_array();
-  if (opened->type == document_type::live) {
+  if (opened->type == document_type::live) { // one signer, whose key it carries
     top["pk"] = base::to_base64(mine.bytes());
-    signatures.clear(); // a live list has one signer
+    top["signatures"] = json::array{};
   }
+  auto& signatures = top["signatures"].get_array();
   const auto is_mine = [&](const json::value& s) { return s.at("keyid").get_string() == mine.id(); };
   signatures.erase(std::remove_if(signatures.begin(), signatures.end(), is_mine), signatures.end());
   if (signatures.size() == max_signatures)

@@ -41,51 +41,46 @@ const json::object& reader::object(const json::object& from, std::string_view na
   return no_object;
 }
 
-std::int64_t reader::integer(const json::object& from, std::string_view name, std::int64_t low, std::int64_t high) {
-  const auto* const value = find(from, name);
-  if (value == nullptr) return low;
-  const auto* const number = value->if_int64();
+std::int64_t reader::ranged(const json::value& value, std::string_view name, std::int64_t low, std::int64_t high) {
+  const auto* const number = value.if_int64();
   if (number != nullptr && *number >= low && *number <= high) return *number;
   complain(fmt::format("member '{}' is not a whole number from {} to {}", name, low, high));
   return low;
 }
 
+std::int64_t reader::integer(const json::object& from, std::string_view name, std::int64_t low, std::int64_t high) {
+  const auto* const value = find(from, name);
+  return value == nullptr ? low : ranged(*value, name, low, high);
+}
+
 std::int64_t reader::integer_or(const json::object& from, std::string_view name, std::int64_t low, std::int64_t high,
                                 std::int64_t fallback) {
-  return from.contains(name) ? integer(from, name, low, high) : fallback;
+  const auto* const value = from.if_contains(name);
+  return value == nullptr ? fallback : ranged(*value, name, low, high);
+}
+
+std::string_view reader::bounded_text(const json::value& value, std::string_view name, std::size_t max) {
+  const auto* const found = value.if_string();
+  if (found != nullptr && found->size() <= max) return {found->data(), found->size()};
+  const auto what = name.empty() ? std::string("an element") : fmt::format("member '{}'", name);
+  if (found == nullptr)
+    complain(what + " is not a text");
+  else
+    complain(fmt::format("{} has more than {} bytes", what, max), outcome::too_large);
+  return {};
 }
 
 std::string reader::text(const json::object& from, std::string_view name, std::size_t max) {
   const auto* const value = find(from, name);
-  if (value == nullptr) return {};
-  const auto* const found = value->if_string();
-  if (found == nullptr) {
-    complain(fmt::format("member '{}' is not a text", name));
-    return {};
-  }
-  if (found->size() > max) {
-    complain(fmt::format("member '{}' has more than {} bytes", name, max), outcome::too_large);
-    return {};
-  }
-  return {found->data(), found->size()};
+  return std::string(value == nullptr ? std::string_view() : bounded_text(*value, name, max));
 }
 
 std::string reader::text_or_empty(const json::object& from, std::string_view name) {
-  return from.contains(name) ? text(from, name) : std::string();
+  const auto* const value = from.if_contains(name);
+  return std::string(value == nullptr ? std::string_view() : bounded_text(*value, name, max_string));
 }
 
-std::string reader::text(const json::value& value, std::size_t max) {
-  const auto* const found = value.if_string();
-  if (found == nullptr) {
-    complain("not a text");
-    return {};
-  }
-  if (found->size() > max) {
-    complain(fmt::format("a text of more than {} bytes", max), outcome::too_large);
-    return {};
-  }
-  return {found->data(), found->size()};
-}
+std::string_view reader::text(const json::value& value, std::size_t max) { return bounded_text(value, {}, max); }
 
 const json::array& reader::bounded(const json::value& value, std::string_view name, std::size_t max) {
   const auto* const found = value.if_array();

@@ -43,14 +43,17 @@ public:
   [[nodiscard]] std::string text_or_empty(const object_type& from, std::string_view name);
   [[nodiscard]] const array_type& array_or_empty(const object_type& from, std::string_view name, std::size_t max);
 
-  /// An element of an array.
-  [[nodiscard]] std::string text(const boost::json::value& value, std::size_t max = max_string);
+  /// An element of an array. The view is the JSON's.
+  [[nodiscard]] std::string_view text(const boost::json::value& value, std::size_t max = max_string);
 
   void complain(std::string_view what, base::outcome how = base::outcome::malformed);
   [[nodiscard]] const std::optional<base::failure>& complaint() const noexcept { return complaint_; }
 
 private:
   [[nodiscard]] const boost::json::value* find(const object_type& from, std::string_view name);
+  [[nodiscard]] std::int64_t ranged(const boost::json::value& value, std::string_view name, std::int64_t low,
+                                    std::int64_t high);
+  [[nodiscard]] std::string_view bounded_text(const boost::json::value& value, std::string_view name, std::size_t max);
   [[nodiscard]] const array_type& bounded(const boost::json::value& value, std::string_view name, std::size_t max);
 
   std::string_view label_;

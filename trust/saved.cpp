@@ -65,7 +65,7 @@ bool is_null(const json::object& from, std::string_view name) {
 
 std::vector<std::string> read_envelopes(reader& in, const json::object& from, std::string_view name, std::size_t max) {
   std::vector<std::string> out;
-  for (const auto& each : in.array_or_empty(from, name, max)) out.push_back(in.text(each, max_envelope));
+  for (const auto& each : in.array_or_empty(from, name, max)) out.emplace_back(in.text(each, max_envelope));
   return out;
 }
 

@@ -57,7 +57,7 @@ TEST_CASE("A signature holds for its message, context and key alone") {
   CHECK_FALSE(key.verify({"message", "landfall/list/v1"}, signature.substr(1)));
   CHECK_FALSE(key.verify({"message", std::string(256, 'c')}, signature));
   CHECK(key.verify({"", std::string(255, 'c')}, secret.sign("", std::string(255, 'c'))));
-  CHECK_THROWS(secret.sign("message", std::string(256, 'c')));
+  CHECK_THROWS((void)secret.sign("message", std::string(256, 'c')));
   for (const std::size_t at : {0U, 1000U, 3308U, 3309U, 3340U, 3372U}) {
     CAPTURE(at);
     CHECK_FALSE(key.verify({"message", "landfall/list/v1"}, flipped(signature, at)));

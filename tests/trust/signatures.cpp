@@ -237,6 +237,13 @@ TEST_CASE("Signatures are added one at a time, and each key's once") {
   CHECK(said(trust::add_signature(envelope, key("list b"))) == "accepted");
   CHECK(said(trust::add_signature("{}", key("list a"))) == "malformed");
   CHECK(said(trust::dangerously_peek("{}")) == "malformed");
+  // A live list has one signer, whose key it carries: the last.
+  auto live = trust::make_envelope(document_type::live, fakes::text(publisher.live_payload()));
+  for (const auto* const name : {"second", "server"}) live = trust::add_signature(live, key(name)).value();
+  CHECK(trust::dangerously_peek(live)->claimed_signers == std::vector<std::string>{keyid("server")});
+  const auto naming =
+      trust::verify_list(publisher.anchor(), publisher.list({.servers = {"server"}}), "public-0", false);
+  CHECK(said(trust::verify_live(*naming, {live}, false)) == "accepted");
   // Members that we do not know are another program's: they stay.
   auto noted = base::parse_json(envelope, 6).value();
   noted.as_object()["note"] = "kept";
