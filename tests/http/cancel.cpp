@@ -5,6 +5,7 @@
 #include "tests/fakes/run.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 
