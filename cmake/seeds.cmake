@@ -19,6 +19,7 @@ function(landfall_embed_seeds target folder)
     COMMENT "Compiling in the seeds of ${folder}"
     VERBATIM)
   target_sources(${target} PRIVATE ${generated})
+  add_custom_target(${target}_source DEPENDS ${generated}) # for script/lint, which compiles nothing
 endfunction()
 
 landfall_embed_seeds(landfall_seeds "${LANDFALL_SEEDS}")

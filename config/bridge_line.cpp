@@ -263,8 +263,8 @@ std::string bridge_line::reveal() const {
   std::string out = transport.empty() ? "" : transport + " ";
   out += fmt::format("{}{}{}:{}", address.v6 ? "[" : "", address.to_string(), address.v6 ? "]" : "",
                      port.value_or(usual_port));
-  if (!fingerprint.reveal().empty()) out += " " + fingerprint.reveal();
-  for (const auto& [key, value] : arguments.reveal()) out += " " + key + "=" + value;
+  if (!fingerprint.reveal().empty()) out.append(" ").append(fingerprint.reveal());
+  for (const auto& [key, value] : arguments.reveal()) out += fmt::format(" {}={}", key, value);
   return out;
 }
 

@@ -32,7 +32,7 @@ base::result<url> url::parse(std::string_view text) {
     if (relative && !relative->has_scheme()) return fail(outcome::malformed, "relative; write https://HOST/PATH/");
     return fail(outcome::malformed, "not a URL; write https://HOST/PATH/");
   }
-  const urls::url_view from = *parsed;
+  const urls::url_view& from = *parsed;
   url out;
   out.scheme = lower(std::string_view(from.scheme().data(), from.scheme().size()));
   if (out.scheme != "https" && out.scheme != "http")
