@@ -65,6 +65,12 @@ void put(const fs::path& path, std::string_view bytes) {
   REQUIRE(out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())).flush().good());
 }
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
 /// A store in which list 10 was saved under root 2.
 struct saved_store {
   temporary_folder folder;
@@ -180,10 +186,7 @@ TEST_CASE("Damaged, foreign and older files are set aside and block nothing") {
   const auto body = [&](const std::string& from, const std::string& to) {
     // The hash is ours to make: what is tried here gets past it.
     const auto start = whole.find("\"body\":") + 7;
-    auto text = whole.substr(start, whole.size() - start - 2);
-    const auto at = text.find(from);
-    REQUIRE(at != std::string::npos);
-    return trust::sealed(text.replace(at, from.size(), to));
+    return trust::sealed(replaced(whole.substr(start, whole.size() - start - 2), from, to));
   };
   struct row {
     const char* name;
@@ -195,6 +198,7 @@ TEST_CASE("Damaged, foreign and older files are set aside and block nothing") {
       {"zeros at its end", whole.substr(0, whole.size() - 512) + std::string(512, '\0')},
       {"zeros in its middle", std::string(whole).replace(whole.size() / 2, 512, std::string(512, '\0'))},
       {"a bit of it", flipped},
+      {"a digit of its floor", replaced(whole, "\"version\":10", "\"version\":90")},
       {"something after it", whole + "x"},
       {"an older format", std::string(whole).replace(2, 17, "\"landfall_trust\":0")},
       {"not ours at all", "[network]\nid = \"testnet\"\n"},
