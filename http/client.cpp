@@ -56,6 +56,7 @@ curl_loop& client::impl::started() {
 void client::impl::stepped() {
   for (auto& [easy, one] : transfers) {
     if (one.of.look()) one.changed.cancel();
+    if (one.of.between_addresses()) loop->nudge(easy);
   }
 }
 

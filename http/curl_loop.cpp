@@ -1,8 +1,11 @@
 #include "http/curl_loop.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -48,6 +51,20 @@ void curl_loop::remove(CURL* easy) {
     if (entry.second.by == easy) entry.second.socket->stop();
     return entry.second.by == easy;
   });
+}
+
+bool curl_loop::without_socket(CURL* easy) const {
+  return std::none_of(watches_.begin(), watches_.end(), [easy](const auto& entry) { return entry.second.by == easy; });
+}
+
+void curl_loop::nudge(CURL* easy) {
+  // A pause that is taken back leaves nothing behind but "to be run now".
+  curl_easy_pause(easy, CURLPAUSE_RECV);
+  curl_easy_pause(easy, CURLPAUSE_CONT);
+  auto run = [alive = self_] {
+    if (*alive) (*alive)->act(CURL_SOCKET_TIMEOUT, 0);
+  };
+  asio::post(executor_, std::move(run));
 }
 
 int curl_loop::fresh_number(int descriptor) {
@@ -100,10 +117,10 @@ int curl_loop::on_timer(CURLM*, long milliseconds, void* self) {
 void curl_loop::act(curl_socket_t descriptor, int what) {
   int running = 0, left = 0;
   curl_multi_socket_action(multi_, descriptor, what, &running);
-  tell_.stepped();
   while (const auto* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg == CURLMSG_DONE) tell_.ended(message->easy_handle, message->data.result);
   }
+  tell_.stepped();
 }
 
 } // namespace landfall::http

@@ -28,6 +28,11 @@ public:
   [[nodiscard]] CURLcode add(CURL* easy);
   void remove(CURL* easy);
 
+  /// True when libcurl waits on no socket for this transfer.
+  [[nodiscard]] bool without_socket(CURL* easy) const;
+  /// Makes libcurl look at the transfer again soon. Not from within libcurl's callbacks.
+  void nudge(CURL* easy);
+
   /// To be called for every socket that libcurl opens: gives a descriptor whose number no watched socket has had, as
   /// libcurl would else mistake the new one for the old (see watch.hpp). -1: no descriptor left, `descriptor` closed.
   [[nodiscard]] int fresh_number(int descriptor);

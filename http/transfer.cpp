@@ -141,6 +141,12 @@ std::optional<base::failure> transfer::overdue() {
   }
 }
 
+bool transfer::between_addresses() {
+  if (ended_ || at_ != stage::connect || opened_ == nudged_ || !loop_.without_socket(handle())) return false;
+  nudged_ = opened_;
+  return true;
+}
+
 void transfer::finish(CURLcode code) {
   look();
   if (verdict_) {

@@ -43,6 +43,10 @@ public:
   [[nodiscard]] std::optional<base::failure> overdue();
   [[nodiscard]] base::stage at() const noexcept { return at_; }
 
+  /// libcurl 7.88 starts on the next address only when it is called again for another reason, up to seconds later.
+  /// True once for each address that was given up without another being tried.
+  [[nodiscard]] bool between_addresses();
+
   void finish(CURLcode code);
 
 private:
@@ -71,6 +75,7 @@ private:
   base::stage at_ = base::stage::connect;
   base::steady_time deadline_;
   std::size_t header_bytes_ = 0, counted_ = 0; ///< counted: body bytes at the start of the low-speed window
+  int opened_ = 0, nudged_ = 0;                ///< sockets
   bool encoded_ = false;
   response answer_;
   std::optional<base::failure> verdict_; ///< our own word, given in a callback; stands above libcurl's code

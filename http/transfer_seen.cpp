@@ -45,6 +45,7 @@ curl_socket_t transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
     ::close(made);
     return CURL_SOCKET_BAD;
   }
+  ++me.opened_;
   return me.loop_.fresh_number(made);
 }
 
