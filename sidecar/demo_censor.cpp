@@ -30,6 +30,15 @@ awaitable<void> swallow(tcp::socket& client, bool once) {
   }
 }
 
+awaitable<void> go_the_long_way(tcp::socket& client, tcp::endpoint server) {
+  const auto rested = co_await net::sleep_for(long_way);
+  if (!rested) co_return;
+  auto far = co_await net::dial(server, net::socket_options());
+  if (!far) co_return;
+  const auto relayed = co_await net::relay(client, *far);
+  (void)relayed;
+}
+
 awaitable<void> interfere(tcp::socket client, interference what, tcp::endpoint server) {
   net::error_code ignored;
   switch (what) {
@@ -38,12 +47,7 @@ awaitable<void> interfere(tcp::socket client, interference what, tcp::endpoint s
     co_await swallow(client, true);
     client.set_option(tcp::socket::linger(true, 0), ignored); // close() then sends RST
     break;
-  case interference::delay: {
-    if (!co_await net::sleep_for(long_way)) break;
-    auto far = co_await net::dial(server, {});
-    if (far) (void)co_await net::relay(client, *far);
-    break;
-  }
+  case interference::delay: co_await go_the_long_way(client, server); break;
   }
   client.close(ignored);
 }
