@@ -67,7 +67,8 @@ awaitable<result<api_reply>> exchange(std::filesystem::path path, api_question q
   const auto [ec, size] = co_await http::async_read(socket, buffer, parser, as_result);
   (void)size;
   if (ec) co_return failed(ec);
-  co_return api_reply{parser.get().result_int(), std::move(parser.get().body())};
+  api_reply reply{parser.get().result_int(), std::move(parser.get().body())};
+  co_return reply;
 }
 
 /// Takes the first whole event off `text`; nullopt when more bytes are needed.
@@ -80,7 +81,7 @@ std::optional<std::string> take_block(std::string& text) {
 }
 
 awaitable<result<boost::beast::flat_buffer>> open_stream(protocol::socket& socket, std::filesystem::path path) {
-  const api_question question{"GET", "/v1/events", {}};
+  const api_question question("GET", "/v1/events");
   const auto sent = co_await send(socket, path, question);
   if (!sent) co_return sent.error();
   boost::beast::flat_buffer buffer;

@@ -16,7 +16,10 @@ struct api_reply {
 };
 
 struct api_question {
-  std::string method = "GET", target, body;
+  // A constructor, since g++ 12 destroys aggregates twice that are built inside co_await and co_return.
+  api_question(std::string verb, std::string path, std::string text = {})
+      : method(std::move(verb)), target(std::move(path)), body(std::move(text)) {}
+  std::string method, target, body;
 };
 
 inline constexpr std::size_t max_reply = 1024 * 1024;

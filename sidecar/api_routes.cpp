@@ -20,6 +20,7 @@ using outcome = std::variant<api_call, api_error>;
 using parameters = std::map<std::string, std::string>;
 using segments = std::vector<std::string>;
 
+constexpr const char* no_hint = "see docs/API.md";
 constexpr std::size_t max_body_depth = 4;
 constexpr std::size_t id_size = 32; ///< SHA-256
 
@@ -178,7 +179,11 @@ std::variant<api_call, api_error> parse_call(std::string_view method, std::strin
   const auto url = boost::urls::parse_origin_form(target);
   if (!url) return bad_request("the path cannot be read");
   segments path;
-  for (const auto& segment : url->segments()) path.emplace_back(segment);
+  for (const auto& segment : url->segments()) {
+    path.emplace_back(segment);
+    if (path.back().find('/') != std::string::npos)
+      return api_error{404, "not_found", "there is no such path", no_hint};
+  }
   parameters given;
   for (const auto& parameter : url->params()) {
     if (!given.emplace(parameter.key, parameter.value).second)

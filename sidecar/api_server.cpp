@@ -32,7 +32,7 @@ void turn_away(api_server::protocol::socket& socket) {
 
 api_answer answer_of(const api_error& error) {
   const boost::json::object body{{"error", error.name}, {"message", error.message}, {"hint", error.hint}};
-  return {error.status, boost::json::serialize(body)};
+  return api_answer(error.status, boost::json::serialize(body));
 }
 
 api_server::api_server(asio::any_io_executor executor, int listening, api_handler& handler, event_bus& events,

@@ -19,9 +19,11 @@
 namespace landfall::sidecar {
 
 struct api_answer {
-  unsigned status = 200;
-  std::string body;
-  std::string content_type = "application/json";
+  // A constructor, since g++ 12 destroys aggregates twice that are built inside co_await and co_return.
+  explicit api_answer(unsigned number, std::string text = {}, std::string type = "application/json")
+      : status(number), body(std::move(text)), content_type(std::move(type)) {}
+  unsigned status;
+  std::string body, content_type;
 };
 
 /// {"error","message","hint"}

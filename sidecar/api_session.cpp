@@ -179,7 +179,8 @@ awaitable<void> api_session::until_hang_up() {
 
 awaitable<void> api_session::stream_events() {
   if (server_.streams_ >= server_.limits_.event_streams) {
-    (void)co_await write_answer(answer_of({503, "busy", "too many event streams are open", "close one"}), false);
+    const api_error error{503, "busy", "too many event streams are open", "close one"};
+    (void)co_await write_answer(answer_of(error), false);
     co_return;
   }
   ++server_.streams_;
@@ -191,7 +192,9 @@ awaitable<void> api_session::stream_events() {
   while (going && !server_.stopping_) {
     const auto next = co_await net::with_deadline(queue.next(), server_.limits_.heartbeat, base::stage::none);
     if (!next && next.error().what != base::outcome::timed_out) break;
-    going = co_await write_text(next ? *next : ":\n\n"); // the comment finds out whether somebody still reads
+    // The comment finds out whether somebody still reads. (No ?: inside co_await: g++ 12 destroys its operands twice.)
+    std::string text = next ? *next : ":\n\n";
+    going = co_await write_text(std::move(text));
   }
   stream_ = nullptr;
   --server_.streams_;

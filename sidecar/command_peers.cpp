@@ -54,7 +54,7 @@ boost::json::object object_in(const std::string& body) {
 
 /// The network of the sidecar that runs; nullopt: none does.
 std::optional<std::string> running_network() {
-  const auto reply = ask_now(our_socket(), {"GET", "/v1/status", {}}, quick_question);
+  const auto reply = ask_now(our_socket(), api_question("GET", "/v1/status"), quick_question);
   if (!reply || reply->status != 200) return std::nullopt;
   return text_in(object_in(reply->body), "network");
 }
@@ -73,7 +73,7 @@ int print(unsigned status, const boost::json::object& body, bool as_json) {
 int ask_sidecar(const peers_flags& flags) {
   const auto target = fmt::format("/v1/peers?min={0}&max={0}&wait={1}", flags.count, flags.timeout);
   const auto limit = std::chrono::seconds(flags.timeout) + quick_question;
-  const auto reply = ask_now(our_socket(), {"GET", target, {}}, limit);
+  const auto reply = ask_now(our_socket(), api_question("GET", target), limit);
   if (!reply) return complain(reply.error());
   return print(reply->status, object_in(reply->body), flags.json);
 }
@@ -152,7 +152,7 @@ int add_one(const peers_flags& flags) {
   if (settings == nullptr && !(running && no_file)) return std::get<int>(loaded);
   if (settings != nullptr && running != settings->network.id)
     return add_here(flags, *settings, std::get<add_peer>(std::get<api_call>(std::move(parsed))));
-  const auto reply = ask_now(our_socket(), {"POST", "/v1/peers", text}, quick_question);
+  const auto reply = ask_now(our_socket(), api_question("POST", "/v1/peers", text), quick_question);
   if (!reply) return complain(reply.error());
   const auto answer = object_in(reply->body);
   if (reply->status != 201) return complain(usage, text_in(answer, "message"), {}, text_in(answer, "hint"));

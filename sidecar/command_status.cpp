@@ -51,7 +51,7 @@ result<boost::json::object> object_of(const result<api_reply>& reply) {
 }
 
 int show(const status_flags& flags) {
-  const auto reply = ask_now(our_socket(), {"GET", "/v1/status", {}}, quick_question);
+  const auto reply = ask_now(our_socket(), api_question("GET", "/v1/status"), quick_question);
   const auto status = object_of(reply);
   if (!status) return nobody(status.error());
   if (flags.json)
@@ -78,9 +78,9 @@ public:
   }
 
   awaitable<void> draw() {
-    while (!ended_ && !co_await net::was_cancelled()) {
+    for (bool cancelled = false; !ended_ && !cancelled; cancelled = co_await net::was_cancelled()) {
       pending_ = false;
-      const auto reply = co_await ask(our_socket(), {"GET", "/v1/status", {}}, quick_question);
+      const auto reply = co_await ask(our_socket(), api_question("GET", "/v1/status"), quick_question);
       if (const auto status = object_of(reply)) table_.draw(status_lines(*status));
       if (!pending_ && !ended_) (void)co_await changed_.wait();
     }

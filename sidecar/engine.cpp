@@ -62,7 +62,7 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
 }
 
 awaitable<void> engine::run() {
-  while (!stopping_ && !co_await net::was_cancelled()) {
+  for (bool cancelled = false; !stopping_ && !cancelled; cancelled = co_await net::was_cancelled()) {
     const auto now = clock_.steady();
     held_->memory.cap(clock_.wall());
     const bool fresh = !needs_race();

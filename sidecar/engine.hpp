@@ -71,7 +71,9 @@ private:
 
   [[nodiscard]] handed_over choose(const get_peers& asked);
   [[nodiscard]] std::vector<fallback::lane_report> explained() const;
-  [[nodiscard]] net::awaitable<api_answer> answer_peers(get_peers asked);
+  [[nodiscard]] api_answer answer_now(api_call call);
+  [[nodiscard]] api_answer answer_peers(const handed_over& out) const;
+  [[nodiscard]] api_answer answer_explain() const;
   [[nodiscard]] api_answer answer_outcome(const report_outcome& call);
   [[nodiscard]] api_answer answer_refresh();
   [[nodiscard]] std::string metrics() const;

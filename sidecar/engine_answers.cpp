@@ -31,7 +31,7 @@ fallback::lane_report untried(const known_route& route, std::string why) {
   return report;
 }
 
-api_answer ok(unsigned status, const json::object& body) { return {status, json::serialize(body)}; }
+api_answer ok(unsigned status, const json::object& body) { return api_answer(status, json::serialize(body)); }
 
 } // namespace
 
@@ -110,29 +110,34 @@ status engine::describe() const {
 }
 
 awaitable<api_answer> engine::answer(api_call call) {
-  if (const auto* asked = std::get_if<get_peers>(&call)) co_return co_await answer_peers(*asked);
-  if (auto* by_hand = std::get_if<add_peer>(&call)) {
-    const auto id = add(std::move(*by_hand));
-    if (id) co_return ok(201, {{"id", *id}});
-    co_return answer_of({400, "bad_request", id.error().detail, "see docs/API.md"});
-  }
-  if (const auto* report = std::get_if<report_outcome>(&call)) co_return answer_outcome(*report);
-  if (std::holds_alternative<post_refresh>(call)) co_return answer_refresh();
-  if (std::holds_alternative<get_status>(call)) co_return ok(200, to_json(describe()));
-  if (std::holds_alternative<get_explain>(call)) {
-    json::object body{{"race", last_race_.number}, {"won", nullptr}, {"lanes", to_json(explained())}};
-    if (last_race_.won) body["won"] = *last_race_.won;
-    co_return ok(200, body);
-  }
-  if (std::holds_alternative<get_metrics>(call))
-    co_return api_answer{200, metrics(), "text/plain; version=0.0.4; charset=utf-8"};
-  co_return ok(200, {{"ok", true}});
+  const auto* asked = std::get_if<get_peers>(&call);
+  if (asked == nullptr) co_return answer_now(std::move(call));
+  const auto out = co_await hand_over(*asked);
+  co_return answer_peers(out);
 }
 
-awaitable<api_answer> engine::answer_peers(get_peers asked) {
-  const auto out = co_await hand_over(asked);
-  if (!out.chosen.peers.empty()) co_return ok(200, to_json(out));
-  co_return ok(503, no_peers_body(out));
+api_answer engine::answer_now(api_call call) {
+  if (auto* by_hand = std::get_if<add_peer>(&call)) {
+    const auto id = add(std::move(*by_hand));
+    return id ? ok(201, {{"id", *id}}) : answer_of({400, "bad_request", id.error().detail, "see docs/API.md"});
+  }
+  if (const auto* report = std::get_if<report_outcome>(&call)) return answer_outcome(*report);
+  if (std::holds_alternative<post_refresh>(call)) return answer_refresh();
+  if (std::holds_alternative<get_status>(call)) return ok(200, to_json(describe()));
+  if (std::holds_alternative<get_explain>(call)) return answer_explain();
+  if (std::holds_alternative<get_metrics>(call))
+    return api_answer(200, metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  return ok(200, {{"ok", true}});
+}
+
+api_answer engine::answer_peers(const handed_over& out) const {
+  return out.chosen.peers.empty() ? ok(503, no_peers_body(out)) : ok(200, to_json(out));
+}
+
+api_answer engine::answer_explain() const {
+  json::object body{{"race", last_race_.number}, {"won", nullptr}, {"lanes", to_json(explained())}};
+  if (last_race_.won) body["won"] = *last_race_.won;
+  return ok(200, body);
 }
 
 base::result<std::string> engine::add(add_peer call) {
@@ -151,7 +156,7 @@ api_answer engine::answer_outcome(const report_outcome& call) {
   const std::vector<std::string> ids(handed_.begin(), handed_.end());
   if (!call.ok && !ids.empty() && held_->book.all_failed(ids)) race_wanted_ = true;
   poked_.notify();
-  return {204, {}};
+  return api_answer(204);
 }
 
 api_answer engine::answer_refresh() {

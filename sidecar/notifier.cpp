@@ -5,9 +5,12 @@ namespace landfall::sidecar {
 net::awaitable<net::result<void>> notifier::wait() {
   // Both notify() and a cancellation end the wait with operation_aborted: only the coroutine's own state tells them
   // apart.
-  if (co_await net::was_cancelled()) co_return base::fail(base::outcome::cancelled);
+  // (Bound to a name, since g++ 12 miscompiles a co_await in the condition of an if where the coroutine has no locals.)
+  const bool before = co_await net::was_cancelled();
+  if (before) co_return base::fail(base::outcome::cancelled);
   (void)co_await timer_.async_wait(net::as_result);
-  if (co_await net::was_cancelled()) co_return base::fail(base::outcome::cancelled);
+  const bool meanwhile = co_await net::was_cancelled();
+  if (meanwhile) co_return base::fail(base::outcome::cancelled);
   co_return net::result<void>();
 }
 
