@@ -84,10 +84,7 @@ void check_machine(checked& all) {
                                      socket.string(), sizeof(sockaddr_un::sun_path) - 1));
   for (const auto& route : all.settings.routes) {
     const auto* https = std::get_if<config::https_target>(&route.target);
-    if (!https) continue;
-    if (https->url.scheme == "http")
-      all.warnings.push_back(fmt::format("{}: http: everybody on the way sees the secret path", route.name));
-    if (https->tls.ca.empty()) continue;
+    if (!https || https->tls.ca.empty()) continue;
     if (auto ca = base::read_file(https->tls.ca, 1024 * 1024); !ca)
       all.errors.push_back(fmt::format("{}: ca: {}", route.name, ca.error().detail));
   }

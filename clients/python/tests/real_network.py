@@ -57,6 +57,10 @@ class Network:
             "--list-key", f"{self.folder}/list.pub", "--list-threshold", "1")
         run(LANDFALL, "root", "sign", str(self.root), "--key", f"{self.folder}/root.pem", *self._with_passphrase)
 
+        self.certificate, self._key = str(self.folder / "tls.pem"), str(self.folder / "tls.key")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self._key, "-out", self.certificate)
+
     def publish(self, version: int, *, age: int = 0, peers: int = 12) -> None:
         """A list of `peers` peers in as many networks, issued `age` seconds ago; fresh for a day, valid for a week."""
         described = [{
@@ -77,7 +81,8 @@ class Network:
         secret.write_text(SECRET)
         self._server = subprocess.Popen(
             [SERVER, "--listen", f"127.0.0.1:{self.port}", "--documents", str(self.folder / "documents"),
-             "--secret-file", str(secret), "--exit-with-parent"],
+             "--secret-file", str(secret), "--tls-cert", self.certificate, "--tls-key", self._key,
+             "--exit-with-parent"],
             text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert self._server.stdout
         ready = self._server.stdout.readline()
@@ -108,8 +113,10 @@ class Sidecar:
         self.configuration = home / "landfall.toml"
         self.configuration.write_text(
             f'[network]\nid = "{NETWORK}"\nroot = "{network.root}"\nlab = true\n[sidecar]\nstate = "{home}/state"\n'
-            f'[[route]]\nkind = "https"\nname = "first"\nurl = "http://127.0.0.1:{network.port}/{SECRET}/"\n'
-            f'[[route]]\nkind = "https"\nname = "second"\nurl = "http://127.0.0.1:{network.port}/{SECRET[::-1]}/"\n')
+            + "".join(
+                f'[[route]]\nkind = "https"\nname = "{route}"\nca = "{network.certificate}"\n'
+                f'url = "https://127.0.0.1:{network.port}/{secret}/"\n'
+                for route, secret in (("first", SECRET), ("second", SECRET[::-1]))))
         self.command = [LANDFALL, "run", "-c", str(self.configuration)]
         self.process: Optional[subprocess.Popen[str]] = None
 
