@@ -46,7 +46,8 @@ awaitable<result<trust::unverified_document>> fetch(attempt& lane, document_requ
   auto& waiver = *lane.context.dates;
   const bool dates_alone = !got && got.error().what == outcome::clock_suspect;
   if (!dates_alone || lane.ignores_dates || waiver.taken) co_return got;
-  if (co_await net::was_cancelled()) co_return got;
+  const bool cancelled = co_await net::was_cancelled();
+  if (cancelled) co_return got;
   waiver.taken = lane.ignores_dates = request.ignore_dates = true;
   auto second = lane.what.fetch(request, on_stage);
   auto repeated = co_await std::move(second);
@@ -70,7 +71,8 @@ awaitable<result<void>> follow_roots(attempt& lane) {
       if (is_absent(got.error())) break;
       co_return got.error();
     }
-    if (co_await net::was_cancelled()) co_return base::fail(outcome::cancelled);
+    const bool cancelled = co_await net::was_cancelled();
+    if (cancelled) co_return base::fail(outcome::cancelled);
     if (state.root()->version >= wanted) continue; // another lane brought it meanwhile
     lane.progress(stage::verify);
     auto events = state.offer_root(*got, lane.context.clock.wall());
@@ -92,14 +94,16 @@ awaitable<result<trust::verdict>> fetch_and_verify(attempt& lane) {
   const auto got = co_await fetch(lane, request);
   if (!got) co_return got.error();
   // A lane that was told to stop must not change what we believe after its race was decided.
-  if (co_await net::was_cancelled()) co_return base::fail(outcome::cancelled);
+  const bool cancelled = co_await net::was_cancelled();
+  if (cancelled) co_return base::fail(outcome::cancelled);
   lane.progress(stage::verify);
   const auto judged_by = state.root()->version;
   auto verdict = state.offer_list(*got, lane.context.clock.wall());
   if (wants_newer_root(verdict.what)) {
     const auto followed = co_await follow_roots(lane);
     if (!followed) co_return followed.error();
-    if (co_await net::was_cancelled()) co_return base::fail(outcome::cancelled);
+    const bool stopped = co_await net::was_cancelled();
+    if (stopped) co_return base::fail(outcome::cancelled);
     lane.progress(stage::verify);
     if (state.root()->version != judged_by) verdict = state.offer_list(*got, lane.context.clock.wall());
   }

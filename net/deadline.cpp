@@ -20,7 +20,8 @@ base::failure timed_out_after(std::chrono::steady_clock::duration limit, base::s
 
 awaitable<result<void>> sleep_for(std::chrono::steady_clock::duration how_long) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  if (co_await was_cancelled()) co_return base::fail(base::outcome::cancelled);
+  const bool cancelled = co_await was_cancelled();
+  if (cancelled) co_return base::fail(base::outcome::cancelled);
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor, detail::deadline_after(how_long));
   const auto [ec] = co_await timer.async_wait(as_result);

@@ -33,17 +33,15 @@ awaitable<result<T>> with_deadline(awaitable<result<T>> op, std::chrono::steady_
   scope child(executor);
   std::optional<result<T>> ended;
   child.spawn(detail::keep(std::move(op), ended));
-  bool cancelled = co_await was_cancelled();
-  if (!cancelled) {
-    co_await child.wait(detail::deadline_after(limit));
-    cancelled = co_await was_cancelled();
-  }
+  const bool early = co_await was_cancelled();
+  co_await child.wait(early ? base::steady_time::min() : detail::deadline_after(limit));
+  const bool cancelled = co_await was_cancelled();
   const bool in_time = child.running() == 0;
   child.cancel();
   co_await child.join();
   // Asked first: a slow clean-up can outlast the timer, and a cancellation can come during it.
-  if (!cancelled) cancelled = co_await was_cancelled();
-  if (cancelled) co_return base::fail(base::outcome::cancelled, {}, at);
+  const bool late = co_await was_cancelled();
+  if (cancelled || late) co_return base::fail(base::outcome::cancelled, {}, at);
   if (!in_time) co_return detail::timed_out_after(limit, at);
   co_return std::move(*ended);
 }

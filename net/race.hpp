@@ -98,7 +98,8 @@ awaitable<result<void>> race(race_plan<T>& plan, std::function<awaitable<T>(std:
   }
   lanes.cancel();
   co_await lanes.join();
-  if (!cancelled) cancelled = co_await was_cancelled();
+  const bool late = co_await was_cancelled();
+  cancelled = cancelled || late;
   if (cancelled) co_return base::fail(base::outcome::cancelled);
   co_return result<void>{};
 }

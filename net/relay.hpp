@@ -94,7 +94,8 @@ template <class A, class B> awaitable<result<relayed>> relay(A& a, B& b, relay_l
   co_await directions.join();
   a.close(ec);
   b.close(ec);
-  if (cancelled || co_await was_cancelled()) co_return base::fail(base::outcome::cancelled, {}, base::stage::body);
+  const bool late = co_await was_cancelled();
+  if (cancelled || late) co_return base::fail(base::outcome::cancelled, {}, base::stage::body);
   if (failed) co_return *failed;
   if (idle && !over) co_return base::fail(base::outcome::timed_out, "both directions were silent", base::stage::body);
   co_return state.bytes;

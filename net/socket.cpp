@@ -48,7 +48,8 @@ result<void> check(const socket_options& options) {
 
 awaitable<result<asio::ip::tcp::socket>> dial(asio::ip::tcp::endpoint to, socket_options options) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  if (co_await was_cancelled()) co_return base::fail(base::outcome::cancelled, {}, base::stage::connect);
+  const bool cancelled = co_await was_cancelled();
+  if (cancelled) co_return base::fail(base::outcome::cancelled, {}, base::stage::connect);
   const auto executor = co_await asio::this_coro::executor;
   asio::ip::tcp::socket socket(executor);
   error_code ec;

@@ -29,6 +29,21 @@ FORBIDDEN = [
 SLEEPS = re.compile(r"time\.sleep\(|\busleep\(|this_thread::sleep")
 
 
+CONDITION = re.compile(r"\b(?:if|while|switch)\s*(?:constexpr\s*)?\(")
+
+
+def awaits_in_condition(line: str) -> bool:
+    """g++ 12 lays out the coroutine's frame wrongly then: a wild jump at run time, with and without optimisation."""
+    for match in CONDITION.finditer(line.split("//")[0]):
+        depth, end = 1, match.end()
+        while end < len(line) and depth > 0:
+            depth += {"(": 1, ")": -1}.get(line[end], 0)
+            end += 1
+        if "co_await" in line[match.end():end]:
+            return True
+    return False
+
+
 def tracked() -> list[str]:
     out = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [line for line in out.splitlines() if (ROOT / line).is_file()]
@@ -73,6 +88,8 @@ def check_file(name: str) -> list[str]:
         for pattern, rule in FORBIDDEN:
             if pattern.search(line):
                 found.append(f"{name}:{number}: {rule}")
+        if awaits_in_condition(line):
+            found.append(f"{name}:{number}: no co_await inside a condition: bind its value to a name first")
         if SLEEPS.search(line):
             found.append(f"{name}:{number}: wait for the event, not for time")
         match = INCLUDE.match(line)

@@ -128,7 +128,8 @@ awaitable<result<void>> follow_events(std::filesystem::path path, std::function<
     }
     if (text.size() > max_event) co_return fail(outcome::too_large, "an event is larger than 64 KiB");
     const auto [ec, size] = co_await socket.async_read_some(asio::buffer(piece), as_result);
-    if (co_await net::was_cancelled()) co_return fail(outcome::cancelled);
+    const bool cancelled = co_await net::was_cancelled();
+    if (cancelled) co_return fail(outcome::cancelled);
     if (ec == asio::error::eof) co_return result<void>();
     if (ec) co_return failed(ec);
     text.append(piece.data(), size);

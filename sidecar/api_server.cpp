@@ -49,9 +49,11 @@ awaitable<void> api_server::serve(protocol::socket socket) {
 
 awaitable<void> api_server::run() {
   net::scope connections(executor_);
-  while (!stopping_ && !co_await net::was_cancelled()) {
+  bool cancelled = co_await net::was_cancelled();
+  while (!stopping_ && !cancelled) {
     auto [ec, socket] = co_await acceptor_.async_accept(as_result);
-    if (stopping_ || co_await net::was_cancelled()) break;
+    cancelled = co_await net::was_cancelled();
+    if (stopping_ || cancelled) break;
     if (ec) {
       base::log(base::level::warning, "API: cannot accept a connection: {}", ec.message());
       (void)co_await net::sleep_for(accept_pause);

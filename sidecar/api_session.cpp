@@ -61,8 +61,7 @@ bool api_session::allowed() const {
 
 awaitable<void> api_session::run() {
   if (allowed()) {
-    while (co_await one_request()) {
-    }
+    for (bool go_on = true; go_on;) go_on = co_await one_request();
   } else {
     const api_error error{403, "forbidden", "this user may not use this sidecar", "add the uid to sidecar.api_uids"};
     (void)co_await write_answer(answer_of(error), false);
@@ -73,7 +72,8 @@ awaitable<void> api_session::run() {
 }
 
 awaitable<bool> api_session::one_request() {
-  if (!co_await wait_for_request()) co_return false;
+  const bool asked = co_await wait_for_request();
+  if (!asked) co_return false;
   request_parser parser;
   parser.header_limit(static_cast<std::uint32_t>(server_.limits_.header));
   parser.body_limit(server_.limits_.body);
@@ -160,7 +160,10 @@ awaitable<std::optional<api_answer>> api_session::ask(api_call call) {
   std::optional<api_answer> out;
   children.spawn(ask_handler(std::move(call), out));
   if (!out) children.spawn(until_hang_up());
-  while (!out && !gone_ && !co_await net::was_cancelled()) co_await children.wait();
+  for (bool cancelled = false; !out && !gone_ && !cancelled;) {
+    co_await children.wait();
+    cancelled = co_await net::was_cancelled();
+  }
   children.cancel();
   co_await children.join();
   co_return out;
@@ -168,7 +171,8 @@ awaitable<std::optional<api_answer>> api_session::ask(api_call call) {
 
 awaitable<void> api_session::ask_handler(api_call call, std::optional<api_answer>& out) {
   auto answer = co_await server_.handler_.answer(std::move(call));
-  if (!co_await net::was_cancelled()) out = std::move(answer);
+  const bool cancelled = co_await net::was_cancelled();
+  if (!cancelled) out = std::move(answer);
 }
 
 awaitable<void> api_session::until_hang_up() {

@@ -282,9 +282,10 @@ void demo::print_invitation() const {
 }
 
 awaitable<int> demo::show() {
-  if (const auto won = co_await net::with_deadline(wait_for_race(), race_limit, base::stage::none); !won) {
+  const auto won = co_await net::with_deadline(wait_for_race(), race_limit, base::stage::none);
+  if (!won) {
     if (won.error().what == outcome::cancelled) co_return no_peers;
-    co_return complain(no_peers, "no route brought a fresh list in time", "landfall demo", "please report it");
+    co_return complain(no_peers, base::to_string(won.error()), "landfall demo", "please report it");
   }
   const auto peers = co_await ask_with_python();
   if (!peers) {
@@ -298,7 +299,8 @@ awaitable<int> demo::show() {
 
 awaitable<void> demo::play(int& status) {
   introduce();
-  if (const auto ready = co_await set_up(); !ready) {
+  const auto ready = co_await set_up();
+  if (!ready) {
     if (ready.error().what != outcome::cancelled) status = complain(ready.error());
     co_return;
   }

@@ -48,11 +48,13 @@ handed_over engine::choose(const get_peers& asked) {
 awaitable<handed_over> engine::hand_over(get_peers asked) {
   const auto until = clock_.steady() + asked.wait;
   auto out = choose(asked);
-  while (out.too_few && !co_await net::was_cancelled()) {
+  bool cancelled = co_await net::was_cancelled();
+  while (out.too_few && !cancelled) {
     const auto now = clock_.steady();
     if (!watch_.racing() && needs_race()) ask_race();
     if (now >= until || !may_improve(until)) break;
     (void)co_await net::with_deadline(changed_.wait(), until - now, base::stage::none);
+    cancelled = co_await net::was_cancelled();
     out = choose(asked);
   }
   for (const auto& peer : out.chosen.peers) handed_.insert(peer.id);

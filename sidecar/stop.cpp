@@ -36,7 +36,10 @@ awaitable<std::string> stop_watch::wait() {
   std::string what;
   waits.spawn(wait_for_signal(what));
   if (stdin_) waits.spawn(wait_for_stdin(what));
-  while (what.empty() && !co_await net::was_cancelled()) co_await waits.wait();
+  for (bool cancelled = false; what.empty() && !cancelled;) {
+    co_await waits.wait();
+    cancelled = co_await net::was_cancelled();
+  }
   waits.cancel();
   co_await waits.join();
   co_return what;
@@ -49,9 +52,10 @@ awaitable<void> stop_watch::wait_for_signal(std::string& what) {
 
 awaitable<void> stop_watch::wait_for_stdin(std::string& what) {
   std::array<char, 512> ignored{};
-  while (!co_await net::was_cancelled()) {
+  for (;;) {
     const auto [ec, size] = co_await stdin_->async_read_some(net::asio::buffer(ignored), as_result);
-    if (co_await net::was_cancelled()) break;
+    const bool cancelled = co_await net::was_cancelled();
+    if (cancelled) break;
     if (ec || size == 0) {
       what = "end of stdin";
       break;
