@@ -192,7 +192,9 @@ base::steady_time engine::next_race() const {
     wait = std::min(wait.value_or(until), until);
   }
   if (!wait) return base::steady_time::max();
-  return std::max(next_race_at_, clock_.steady() + std::chrono::seconds(*wait));
+  // Not max() with the clock where nothing waits: "now or later" would always lie after the now that it is compared
+  // with.
+  return *wait == 0 ? next_race_at_ : std::max(next_race_at_, clock_.steady() + std::chrono::seconds(*wait));
 }
 
 bool engine::may_improve(base::steady_time until) const {
