@@ -49,8 +49,8 @@ pkg_check_modules(libevent REQUIRED IMPORTED_TARGET libevent>=2.1.12 libevent_op
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
                     -Wswitch -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # False positives of g++ 12 in coroutine frames and std::variant at -O2.
-  add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-mismatched-new-delete)
+  # False positives of g++ 12 in coroutine frames, std::variant and std::string at -O2.
+  add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-restrict -Wno-mismatched-new-delete)
 endif()
 add_compile_options(-fstack-protector-strong -fno-plt -fPIE)
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
