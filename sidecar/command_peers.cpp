@@ -171,7 +171,9 @@ void add_peers_command(CLI::App& app, action& chosen) {
       ->check(CLI::Range(0, static_cast<int>(max_wait.count())))
       ->type_name("S");
   command->add_flag("--json", flags->json, "One object, as /v1/peers answers");
-  command->callback([flags, &chosen] { chosen = [flags] { return show_peers(*flags); }; });
+  command->callback([flags, &chosen, command] {
+    if (command->get_subcommands().empty()) chosen = [flags] { return show_peers(*flags); };
+  });
 
   auto* add = command->add_subcommand("add", "Add a peer by hand");
   add->add_option("endpoint", flags->endpoints, "tcp://ADDRESS:PORT or udp://ADDRESS:PORT, up to 4")->required();
