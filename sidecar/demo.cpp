@@ -77,7 +77,7 @@ result<tcp::endpoint> endpoint_in(const std::string& line) {
 class demo {
 public:
   demo(net::asio::any_io_executor executor, demo_options how, scratch_folder folder)
-      : executor_(std::move(executor)), how_(how), folder_(std::move(folder)), censor_(executor_), won_(executor_),
+      : executor_(std::move(executor)), how_(how), folder_(std::move(folder)), won_(executor_),
         table_(stderr, is_terminal(stderr)) {}
 
   /// From nothing to the end; `status` is set as it goes.
@@ -105,8 +105,7 @@ private:
   scratch_folder folder_; // goes last
   std::string secret_ = base::to_hex(crypto::random_bytes(16));
   std::vector<std::unique_ptr<demo_child>> servers_;
-  demo_censor censor_;
-  std::array<std::uint16_t, ways.size()> entrances_{};
+  std::array<std::unique_ptr<demo_way>, ways.size()> open_ways_;
   std::unique_ptr<engine> heart_;
   std::optional<api_socket> socket_;
   std::unique_ptr<api_server> api_;
@@ -145,7 +144,7 @@ result<config::settings> demo::write_configuration() {
     text +=
         fmt::format("\n[[route]]\nkind = \"https\"\nname = \"{}\"\ngroup = \"{}\"\nurl = \"https://127.0.0.1:{}/{}/\"\n"
                     "ca = \"ca.pem\"\ntier = 1\n",
-                    ways[i].name, server_names[ways[i].server], entrances_[i], secret_);
+                    ways[i].name, server_names[ways[i].server], open_ways_[i]->port(), secret_);
   const auto file = folder_.path() / "landfall.toml";
   if (auto written = base::write_file(file, text); !written) return written.error();
   auto loaded = config::load_settings(file);
@@ -184,9 +183,9 @@ awaitable<result<void>> demo::set_up() {
     servers[i] = *at;
   }
   for (std::size_t i = 0; i < ways.size(); ++i) {
-    const auto entrance = censor_.open_way(ways[i].what, servers[ways[i].server]);
-    if (!entrance) co_return entrance.error();
-    entrances_[i] = *entrance;
+    auto opened = demo_way::open(executor_, ways[i].what, servers[ways[i].server]);
+    if (!opened) co_return opened.error();
+    open_ways_[i] = std::move(*opened);
   }
   co_return start_sidecar();
 }
@@ -305,7 +304,7 @@ awaitable<void> demo::play(int& status) {
     co_return;
   }
   net::scope work(executor_);
-  work.spawn(censor_.run());
+  for (auto& one : open_ways_) work.spawn(one->run());
   work.spawn(api_->run());
   work.spawn(heart_->run());
   status = co_await show();

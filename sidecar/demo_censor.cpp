@@ -20,16 +20,6 @@ namespace {
 constexpr std::chrono::milliseconds long_way{150};
 constexpr std::size_t most_connections = 16; ///< of one way; the sidecar opens one or two
 
-/// Reads and throws away, once or until the client leaves.
-awaitable<void> swallow(tcp::socket& client, bool once) {
-  std::array<char, 4096> bytes{};
-  for (;;) {
-    const auto [ec, size] = co_await client.async_read_some(net::asio::buffer(bytes), as_result);
-    (void)size;
-    if (ec || once) co_return;
-  }
-}
-
 awaitable<void> go_the_long_way(tcp::socket& client, tcp::endpoint server) {
   const auto rested = co_await net::sleep_for(long_way);
   if (!rested) co_return;
@@ -40,14 +30,14 @@ awaitable<void> go_the_long_way(tcp::socket& client, tcp::endpoint server) {
 }
 
 awaitable<void> interfere(tcp::socket client, interference what, tcp::endpoint server) {
-  net::error_code ignored;
-  switch (what) {
-  case interference::silence: co_await swallow(client, false); break;
-  case interference::reset:
-    co_await swallow(client, true);
-    client.set_option(tcp::socket::linger(true, 0), ignored); // close() then sends RST
-    break;
-  case interference::delay: co_await go_the_long_way(client, server); break;
+  net::error_code ignored, ec;
+  std::array<char, 4096> thrown_away{};
+  if (what == interference::delay) {
+    co_await go_the_long_way(client, std::move(server));
+  } else {
+    do ec = std::get<0>(co_await client.async_read_some(net::asio::buffer(thrown_away), as_result));
+    while (!ec && what == interference::silence);
+    if (what == interference::reset) client.set_option(tcp::socket::linger(true, 0), ignored); // close() sends RST
   }
   client.close(ignored);
 }
@@ -63,30 +53,25 @@ std::string_view explain(interference what) noexcept {
   return {};
 }
 
-net::result<std::uint16_t> demo_censor::open_way(interference what, tcp::endpoint server) {
-  auto made = std::make_unique<way>(way{what, std::move(server), tcp::acceptor(executor_)});
+net::result<std::unique_ptr<demo_way>> demo_way::open(net::asio::any_io_executor executor, interference what,
+                                                      tcp::endpoint server) {
+  std::unique_ptr<demo_way> made(new demo_way(executor, what, std::move(server)));
+  auto& entrance = made->entrance_;
   net::error_code ec;
-  made->entrance.open(tcp::v4(), ec);
-  if (!ec) made->entrance.bind({net::asio::ip::address_v4::loopback(), 0}, ec);
-  if (!ec) made->entrance.listen(net::asio::socket_base::max_listen_connections, ec);
-  const auto at = ec ? tcp::endpoint() : made->entrance.local_endpoint(ec);
+  entrance.open(tcp::v4(), ec);
+  if (!ec) entrance.bind({net::asio::ip::address_v4::loopback(), 0}, ec);
+  if (!ec) entrance.listen(net::asio::socket_base::max_listen_connections, ec);
+  if (!ec) made->port_ = entrance.local_endpoint(ec).port();
   if (ec) return base::fail(base::outcome::local_error, "no free port on loopback: " + ec.message());
-  ways_.push_back(std::move(made));
-  return at.port();
+  return made;
 }
 
-awaitable<void> demo_censor::run() {
-  net::scope all(executor_);
-  for (auto& one : ways_) all.spawn(serve(*one));
-  co_await all.join();
-}
-
-awaitable<void> demo_censor::serve(way& one) {
-  net::scope connections(executor_);
+awaitable<void> demo_way::run() {
+  net::scope connections(co_await net::asio::this_coro::executor);
   for (;;) {
-    auto [ec, client] = co_await one.entrance.async_accept(as_result);
+    auto [ec, client] = co_await entrance_.async_accept(as_result);
     if (ec) break;
-    if (connections.running() < most_connections) connections.spawn(interfere(std::move(client), one.what, one.server));
+    if (connections.running() < most_connections) connections.spawn(interfere(std::move(client), what_, server_));
   }
   connections.cancel();
   co_await connections.join();

@@ -7,9 +7,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <cstdint>
 #include <memory>
-#include <string>
-#include <vector>
+#include <string_view>
 
 namespace landfall::sidecar {
 
@@ -20,23 +20,23 @@ enum class interference : std::uint8_t {
 };
 [[nodiscard]] std::string_view explain(interference what) noexcept;
 
-class demo_censor {
+/// One way to a server: a port on loopback, and what happens to connections that enter it.
+class demo_way {
 public:
-  explicit demo_censor(net::asio::any_io_executor executor) : executor_(std::move(executor)) {}
-  /// A way to `server` with this interference; the loopback port that leads into it. Errors: local_error.
-  [[nodiscard]] net::result<std::uint16_t> open_way(interference what, net::asio::ip::tcp::endpoint server);
-  /// Serves all ways until cancelled; then every connection is closed and joined.
+  /// Errors: local_error.
+  [[nodiscard]] static net::result<std::unique_ptr<demo_way>>
+  open(net::asio::any_io_executor executor, interference what, net::asio::ip::tcp::endpoint server);
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  /// Serves until cancelled; then every connection is closed and joined.
   [[nodiscard]] net::awaitable<void> run();
 
 private:
-  struct way {
-    interference what;
-    net::asio::ip::tcp::endpoint server;
-    net::asio::ip::tcp::acceptor entrance;
-  };
-  [[nodiscard]] net::awaitable<void> serve(way& one);
-  net::asio::any_io_executor executor_;
-  std::vector<std::unique_ptr<way>> ways_;
+  demo_way(net::asio::any_io_executor executor, interference what, net::asio::ip::tcp::endpoint server)
+      : what_(what), server_(std::move(server)), entrance_(executor) {}
+  interference what_;
+  net::asio::ip::tcp::endpoint server_;
+  net::asio::ip::tcp::acceptor entrance_;
+  std::uint16_t port_ = 0;
 };
 
 } // namespace landfall::sidecar

@@ -76,7 +76,8 @@ url = "https://a.example.net/secret-path/"
 
     def test_shows_addresses_only_when_told_to(self) -> None:
         self.write(self.ROUTES)
-        for arguments, expected in (([], 0), (["--json"], 0), (["--unsafe-logging"], 2)):
+        cases: list[tuple[list[str], int]] = [([], 0), (["--json"], 0), (["--unsafe-logging"], 2)]
+        for arguments, expected in cases:
             with self.subTest(arguments):
                 _, out, err = self.check(*arguments)
                 self.assertEqual((out + err).count("secret-path"), expected)
@@ -138,8 +139,8 @@ class Bridges(Commands):
 
     def test_are_shown_only_when_told_to_and_kept_private(self) -> None:
         self.landfall("bridge", "add", given=BRIDGE)
-        for arguments in ([], ["--json"]):
-            _, out, err = self.landfall("bridge", "list", *arguments)
+        for command in (["bridge", "list"], ["bridge", "list", "--json"]):
+            _, out, err = self.landfall(*command)
             self.assertIn("obfs4", out)
             self.assertNotIn("192.0.2.10", out + err)
             self.assertNotIn(CERTIFICATE, out + err)
