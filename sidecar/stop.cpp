@@ -4,10 +4,10 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include <unistd.h>
+
 #include <array>
 #include <csignal>
-
-#include <unistd.h>
 
 namespace landfall::sidecar {
 
@@ -26,7 +26,7 @@ result<std::unique_ptr<stop_watch>> stop_watch::make(net::asio::any_io_executor 
   if (copy >= 0) made->stdin_->assign(copy, ec);
   if (copy < 0 || ec) {
     if (copy >= 0) ::close(copy);
-    return base::fail(base::outcome::local_error, "--exit-on-stdin-close: stdin is neither pipe, socket nor terminal");
+    return base::fail(base::outcome::local_error, "--exit-on-stdin-close: stdin is not open");
   }
   return made;
 }

@@ -14,8 +14,8 @@ namespace landfall::sidecar {
 
 class stop_watch {
 public:
-  /// Catches the signals from now on. Errors: local_error when `on_stdin_close` and stdin is nothing that can close (a
-  /// file, /dev/null).
+  /// Catches the signals from now on. With `on_stdin_close` a stdin at its end (/dev/null) ends us at once. Errors:
+  /// local_error when it is not open at all.
   [[nodiscard]] static base::result<std::unique_ptr<stop_watch>> make(net::asio::any_io_executor executor,
                                                                       bool on_stdin_close);
   /// Until one of them happens, and which ("SIGTERM", "end of stdin"). Cancelled: empty.
