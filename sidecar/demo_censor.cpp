@@ -31,13 +31,13 @@ awaitable<void> go_the_long_way(tcp::socket& client, tcp::endpoint server) {
 
 awaitable<void> interfere(tcp::socket client, interference what, tcp::endpoint server) {
   net::error_code ignored, ec;
+  if (what == interference::delay) co_await go_the_long_way(client, std::move(server));
   std::array<char, 4096> thrown_away{};
-  if (what == interference::delay) {
-    co_await go_the_long_way(client, std::move(server));
-  } else {
-    do ec = std::get<0>(co_await client.async_read_some(net::asio::buffer(thrown_away), as_result));
-    while (!ec && what == interference::silence);
-    if (what == interference::reset) client.set_option(tcp::socket::linger(true, 0), ignored); // close() sends RST
+  while (what != interference::delay && !ec) {
+    ec = std::get<0>(co_await client.async_read_some(net::asio::buffer(thrown_away), as_result));
+    if (what == interference::silence) continue;
+    client.set_option(tcp::socket::linger(true, 0), ignored); // close() then sends RST
+    break;
   }
   client.close(ignored);
 }
