@@ -130,6 +130,12 @@ struct bare_pair {
     verify_one(mldsa, mldsa_signature);
     verify_one(ed, ed_signature);
   }
+  /// With the hash of a message of the list's size, as M' needs it.
+  void verify_composite(std::string_view whole) const {
+    std::array<unsigned char, 64> hash{};
+    if (EVP_Digest(whole.data(), whole.size(), hash.data(), nullptr, EVP_sha512(), nullptr) != 1) stop("cannot hash");
+    verify();
+  }
 };
 
 double microseconds(steady::duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
@@ -145,7 +151,8 @@ int main() {
   const trust::unverified_document list{sign_twice(trust::document_type::list, list_payload(), a, b)};
   const bare_pair first, second;
 
-  boost::json::array bare_us, verify_us;
+  const std::string payload = list_payload();
+  boost::json::array halves_us, composite_us, verify_us;
   for (int round = 0; round < rounds; ++round) {
     const auto t0 = steady::now();
     for (int i = 0; i < repeats; ++i) {
@@ -154,13 +161,20 @@ int main() {
     }
     const auto t1 = steady::now();
     for (int i = 0; i < repeats; ++i) {
+      first.verify_composite(payload);
+      second.verify_composite(payload);
+    }
+    const auto t2 = steady::now();
+    for (int i = 0; i < repeats; ++i) {
       const auto verified = trust::verify_list(*anchor, list, "public-0", false);
       if (!verified || verified.value()->peers.size() != 256) stop("the list does not verify");
     }
-    const auto t2 = steady::now();
-    bare_us.push_back(microseconds(t1 - t0) / repeats);
-    verify_us.push_back(microseconds(t2 - t1) / repeats);
+    const auto t3 = steady::now();
+    halves_us.push_back(microseconds(t1 - t0) / repeats);
+    composite_us.push_back(microseconds(t2 - t1) / repeats);
+    verify_us.push_back(microseconds(t3 - t2) / repeats);
   }
-  fmt::print("{}\n", boost::json::serialize(boost::json::value{
-                         {"bare_us", bare_us}, {"verify_us", verify_us}, {"bytes", list.bytes.size()}}));
+  const boost::json::value out{
+      {"halves_us", halves_us}, {"composite_us", composite_us}, {"verify_us", verify_us}, {"bytes", list.bytes.size()}};
+  fmt::print("{}\n", boost::json::serialize(out));
 }

@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
-"""How much the verification of a list costs over the signatures themselves. Goal: at most 1.4 times."""
+"""How much the verification of a list costs over its signatures alone. Goal: at most 1.4 times the composite verifications."""
 
 import json
 import subprocess
-import sys
 
 import measure
 
 args = measure.arguments()
 data = json.loads(subprocess.run([args.build / "bench" / "bench_trust"], check=True, capture_output=True, text=True).stdout)
-ratios = [v / b for v, b in zip(data["verify_us"], data["bare_us"])]
+def ratio(to: str) -> list[float]:
+    return [v / b for v, b in zip(data["verify_us"], data[to])]
+
+
 measure.table(
-    f"verification of a 256-peer list, 2 signatures, {data['bytes']} bytes; µs, median (min–max) of {len(ratios)} interleaved rounds",
-    ["what", "µs", "ratio"],
+    f"verification of a 256-peer list, 2 signatures, {data['bytes']} bytes; median (min–max) of {len(data['verify_us'])} interleaved rounds",
+    ["what", "µs", "trust::verify_list is … times that"],
     [
-        ["bare OpenSSL: 2 ML-DSA-65 + 2 Ed25519", measure.shown(data["bare_us"]), "1 (the limit)"],
-        ["trust::verify_list", measure.shown(data["verify_us"]), measure.shown(ratios, 2)],
+        ["OpenSSL, the bare halves: 2 ML-DSA-65 + 2 Ed25519", measure.shown(data["halves_us"]), measure.shown(ratio("halves_us"), 2)],
+        ["OpenSSL, 2 composite signatures: the same + SHA-512 of the message for each", measure.shown(data["composite_us"]),
+         measure.shown(ratio("composite_us"), 2) + "   goal 1.4"],
+        ["trust::verify_list", measure.shown(data["verify_us"]), ""],
     ],
 )
-measure.save(args.out, {**{k: measure.spread(data[k]) for k in ("bare_us", "verify_us")}, "ratio": measure.spread(ratios), "goal": 1.4})
-sys.exit(0)
+measure.save(args.out, {**{k: measure.spread(data[k]) for k in ("halves_us", "composite_us", "verify_us")},
+                        "ratio_to_halves": measure.spread(ratio("halves_us")), "ratio_to_composite": measure.spread(ratio("composite_us")), "goal": 1.4})
