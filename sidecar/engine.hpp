@@ -13,6 +13,7 @@
 #include "sidecar/api_bodies.hpp"
 #include "sidecar/api_server.hpp"
 #include "sidecar/holdings.hpp"
+#include "sidecar/pace.hpp"
 #include "sidecar/race_watch.hpp"
 #include "sidecar/routes.hpp"
 
@@ -57,15 +58,13 @@ private:
   [[nodiscard]] net::awaitable<void> race();
   [[nodiscard]] net::awaitable<void> poll();
   [[nodiscard]] fallback::race_context context();
-  [[nodiscard]] const fallback::route* route_to_poll();
-  void plan_next_race();
+  [[nodiscard]] const fallback::route* route_to_poll() const;
   void refresh_routes();
   void on_trust(const trust::event& happened);
   void on_adopted(bool provisional);
 
   [[nodiscard]] bool needs_race() const;
-  /// When a race may start by itself: not before the pause is over and a route is free of penalties.
-  [[nodiscard]] base::steady_time next_race() const;
+  [[nodiscard]] pace::facts facts() const;
   [[nodiscard]] bool may_improve(base::steady_time until) const;
   void ask_race();
 
@@ -89,14 +88,12 @@ private:
   route_set routes_;
   notifier poked_;   ///< the driver looks again
   notifier changed_; ///< clients who wait look again
-  bool stopping_ = false, race_wanted_ = false, raced_ = false;
+  bool stopping_ = false, raced_ = false;
   std::uint64_t selection_seed_;
+  pace pace_;
   std::uint64_t race_number_ = 0;
   fallback::race_result last_race_;
-  base::steady_time next_race_at_, earliest_race_, next_poll_at_, next_root_at_;
-  std::chrono::milliseconds pause_;
-  std::map<std::string, base::steady_time> polled_; ///< by kind
-  std::set<std::string> handed_;                    ///< ids since the last race or list
+  std::set<std::string> handed_; ///< ids since the last race or list
   std::optional<base::steady_time> book_dirty_since_;
   std::map<unsigned, std::uint64_t> answered_;
   std::uint64_t peers_handed_ = 0;

@@ -51,7 +51,7 @@ awaitable<handed_over> engine::hand_over(get_peers asked) {
   bool cancelled = co_await net::was_cancelled();
   while (out.too_few && !cancelled) {
     const auto now = clock_.steady();
-    if (!watch_.racing() && needs_race()) ask_race();
+    ask_race();
     if (now >= until || !may_improve(until)) break;
     (void)co_await net::with_deadline(changed_.wait(), until - now, base::stage::none);
     cancelled = co_await net::was_cancelled();
@@ -156,7 +156,10 @@ api_answer engine::answer_outcome(const report_outcome& call) {
     return answer_of({404, "not_found", "no such peer was handed over", "report ids that /v1/peers gave"});
   book_dirty_since_ = book_dirty_since_.value_or(clock_.steady());
   const std::vector<std::string> ids(handed_.begin(), handed_.end());
-  if (!call.ok && !ids.empty() && held_->book.all_failed(ids)) race_wanted_ = true;
+  if (call.ok)
+    pace_.peer_works();
+  else if (!ids.empty() && held_->book.all_failed(ids))
+    pace_.peers_failed(clock_.steady());
   poked_.notify();
   return api_answer(204);
 }
@@ -164,7 +167,7 @@ api_answer engine::answer_outcome(const report_outcome& call) {
 api_answer engine::answer_refresh() {
   const auto number = watch_.racing().value_or(race_number_ + 1);
   if (!watch_.racing()) {
-    race_wanted_ = true;
+    pace_.refresh();
     poked_.notify();
   }
   return ok(202, {{"race", number}});
