@@ -1,6 +1,7 @@
 #include "sidecar/run.hpp"
 
 #include "base/log.hpp"
+#include "base/memory.hpp"
 #include "net/scope.hpp"
 #include "sidecar/api_socket.hpp"
 #include "sidecar/cli.hpp"
@@ -32,6 +33,7 @@ awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, std::str
   // Before any network or TLS work: whoever waits for us may ask from now on.
   base::log(base::level::info, "{}", ready);
   notify_service("READY=1");
+  base::give_back_memory();
   work.spawn(heart.run());
   const auto why = co_await stop.wait();
   base::log(base::level::info, "ending: {}", why);
@@ -55,8 +57,8 @@ std::set<uid_t> allowed_uids(const config::settings& settings) {
 std::string ready_line(const run_options& options, const status& now) {
   const auto usable = std::count_if(now.routes.begin(), now.routes.end(),
                                     [](const route_status& route) { return route.route.off.empty(); });
-  return fmt::format("ready: API at {}; network {}, {} of {} routes usable", options.socket.string(), now.network, usable,
-                     now.routes.size());
+  return fmt::format("ready: API at {}; network {}, {} of {} routes usable", options.socket.string(), now.network,
+                     usable, now.routes.size());
 }
 
 } // namespace

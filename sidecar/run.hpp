@@ -3,24 +3,24 @@
 
 #include "config/settings.hpp"
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <optional>
-
-#include <sys/types.h>
 
 namespace landfall::sidecar {
 
 struct run_options {
   config::settings settings;
-  std::filesystem::path socket;          ///< config::socket_path
-  bool demo = false;                     ///< network `demo` is allowed; set by `landfall demo` alone, never by a flag
+  std::filesystem::path socket; ///< config::socket_path
+  bool demo = false;            ///< network `demo` is allowed; set by `landfall demo` alone, never by a flag
   bool exit_with_parent = false;
-  std::optional<pid_t> parent;           ///< whom to expect as parent, so that one that died early is noticed
+  std::optional<pid_t> parent; ///< whom to expect as parent, so that one that died early is noticed
   bool exit_on_stdin_close = false;
 };
 
-/// Runs a sidecar in this thread until SIGTERM, SIGINT or what the options name; returns the exit status (cli.hpp) after
-/// everything has ended and the socket is gone, within a second of the signal. Errors are told on stderr: 2 for
+/// Runs a sidecar in this thread until SIGTERM, SIGINT or what the options name; returns the exit status (cli.hpp)
+/// after everything has ended and the socket is gone, within a second of the signal. Errors are told on stderr: 2 for
 /// configuration, socket and state folder, 3 for the trust anchor.
 [[nodiscard]] int run_sidecar(run_options options);
 
