@@ -34,7 +34,7 @@ constexpr std::size_t reply_depth = 8;
 
 struct peers_flags {
   std::string configuration;
-  int count = 16;
+  std::optional<int> count; ///< so many, or a message that there are fewer; without it what /v1/peers does
   int timeout = 30;
   bool json = false;
   std::vector<std::string> endpoints; ///< of `add`
@@ -50,6 +50,13 @@ bool has_configuration(const peers_flags& flags) {
 boost::json::object object_in(const std::string& body) {
   auto parsed = base::parse_json(body, reply_depth);
   return parsed && parsed->is_object() ? std::move(parsed->as_object()) : boost::json::object{};
+}
+
+get_peers question_of(const peers_flags& flags) {
+  get_peers out;
+  if (flags.count) out.min = out.max = *flags.count;
+  out.wait = std::chrono::seconds(flags.timeout);
+  return out;
 }
 
 /// The network of the sidecar that runs; nullopt: none does.
@@ -71,7 +78,8 @@ int print(unsigned status, const boost::json::object& body, bool as_json) {
 }
 
 int ask_sidecar(const peers_flags& flags) {
-  const auto target = fmt::format("/v1/peers?min={0}&max={0}&wait={1}", flags.count, flags.timeout);
+  const auto asked = question_of(flags);
+  const auto target = fmt::format("/v1/peers?min={}&max={}&wait={}", asked.min, asked.max, asked.wait.count());
   const auto limit = std::chrono::seconds(flags.timeout) + quick_question;
   const auto reply = ask_now(our_socket(), api_question("GET", target), limit);
   if (!reply) return complain(reply.error());
@@ -108,11 +116,8 @@ int race_here(const peers_flags& flags, const config::settings& settings) {
   if (!heart) return complain(heart.error());
   lane_table table(stderr, is_terminal(stderr));
   const event_bus::listening watching((*heart)->events(), [&table](const event& happened) { table.take(happened); });
-  get_peers asked;
-  asked.min = asked.max = flags.count;
-  asked.wait = std::chrono::seconds(flags.timeout);
   handed_over out;
-  run_to_end(io, race_once(**heart, asked, out));
+  run_to_end(io, race_once(**heart, question_of(flags), out));
   if (out.chosen.peers.empty()) return print(503, no_peers_body(out), flags.json);
   return print(200, to_json(out), flags.json);
 }
@@ -166,7 +171,7 @@ void add_peers_command(CLI::App& app, action& chosen) {
   auto* command = app.add_subcommand("peers", "Print peers: from a sidecar that runs, else after one race");
   auto flags = std::make_shared<peers_flags>();
   add_configuration_option(*command, flags->configuration);
-  command->add_option("-n", flags->count, "How many, at most")->check(CLI::Range(1, max_peers_asked))->type_name("N");
+  command->add_option("-n", flags->count, "How many (8 to 16)")->check(CLI::Range(1, max_peers_asked))->type_name("N");
   command->add_option("--timeout", flags->timeout, "Seconds to wait for a race")
       ->check(CLI::Range(0, static_cast<int>(max_wait.count())))
       ->type_name("S");

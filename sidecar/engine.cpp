@@ -19,6 +19,9 @@ namespace {
 /// The wall clock may be set, and the machine may sleep: the driver looks again at least this often.
 constexpr std::chrono::minutes longest_sleep = 5min;
 constexpr std::chrono::milliseconds shortest_sleep = 1ms;
+/// What is signed, and this program, were made at some time: a clock before that by more than time zones and drift
+/// explain is wrong, and somebody should know. Nothing depends on it: known time does (trust/standing.hpp).
+constexpr std::chrono::seconds clock_tolerance = 1h;
 /// Outcomes come in bursts: one write for all of them.
 constexpr std::chrono::seconds book_delay = 5s;
 
@@ -50,6 +53,7 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
 awaitable<void> engine::run() {
   for (bool cancelled = false; !stopping_ && !cancelled; cancelled = co_await net::was_cancelled()) {
     held_->memory.cap(clock_.wall());
+    look_at_clock();
     if (options_.one_race && (raced_ || !needs_race())) break;
     const auto now = clock_.steady();
     const auto step = pace_.next(now, facts());
@@ -123,10 +127,21 @@ void engine::refresh_routes() {
 
 void engine::on_trust(const trust::event& happened) {
   if (happened.name == "root_adopted") held_->save_trust();
-  if (happened.name == "equivocation" || happened.name == "clock_behind") {
-    held_->warn(happened.name, fmt::format("{}: {}", happened.name, happened.detail));
-    held_->save_trust(); // the evidence, and the time that we know to have passed
-  }
+  if (happened.name != "equivocation") return;
+  held_->warn(happened.name, fmt::format("equivocation: {}", happened.detail));
+  held_->save_trust(); // with the evidence
+}
+
+void engine::look_at_clock() {
+  const auto wall = clock_.wall();
+  const auto behind = held_->trust.time(wall).now() - wall;
+  const bool before = clock_is_behind_;
+  clock_is_behind_ = behind > clock_tolerance.count();
+  if (clock_is_behind_ == before) return;
+  const auto text = fmt::format("clock_behind: this computer's clock is behind by {} hours at least; set it",
+                                behind / std::chrono::seconds(1h).count());
+  held_->warn("clock_behind", clock_is_behind_ ? text : std::string());
+  if (clock_is_behind_) events_.publish("clock_behind", {{"detail", text}});
 }
 
 void engine::on_adopted(bool provisional) {

@@ -60,6 +60,7 @@ private:
   [[nodiscard]] fallback::race_context context();
   [[nodiscard]] const fallback::route* route_to_poll() const;
   void refresh_routes();
+  void look_at_clock();
   void on_trust(const trust::event& happened);
   void on_adopted(bool provisional);
 
@@ -88,7 +89,7 @@ private:
   route_set routes_;
   notifier poked_;   ///< the driver looks again
   notifier changed_; ///< clients who wait look again
-  bool stopping_ = false, raced_ = false;
+  bool stopping_ = false, raced_ = false, clock_is_behind_ = false;
   std::uint64_t selection_seed_;
   pace pace_;
   std::uint64_t race_number_ = 0;

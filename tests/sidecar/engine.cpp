@@ -4,6 +4,7 @@
 #include "net/scope.hpp"
 #include "seeds/compiled.hpp"
 #include "tests/fakes/run.hpp"
+#include "tests/fakes/virtual_clock.hpp"
 #include "tests/sidecar/folder.hpp"
 
 #include <boost/json/parse.hpp>
@@ -218,4 +219,22 @@ TEST_CASE("the engine's answers have the shapes that docs/API.md shows") {
   CHECK(answer(stranger).status == 404);
   stranger.id = first.at("id").as_string().c_str();
   CHECK(answer(stranger).status == 204);
+}
+
+TEST_CASE("a clock in 2015 is told, and the list's tier does not suffer from it") {
+  demo_engine one;
+  one.settings.routes.clear();
+  const fakes::fixed_wall clock(1'440'000'000); // 2015-08-19
+  auto made = engine::open(one.io.get_executor(), one.settings, clock, {.demo = true});
+  REQUIRE(made.has_value());
+  auto& heart = **made;
+  int told = 0;
+  const event_bus::listening listener(heart.events(),
+                                      [&](const event& e) { told += e.name == "clock_behind" ? 1 : 0; });
+  get_peers asked;
+  asked.min = 32;
+  CHECK_FALSE(fakes::run_on(one.io, ask_while_running(heart, asked)).chosen.peers.empty());
+  CHECK(told == 1);
+  const auto warnings = heart.describe().warnings;
+  CHECK(std::any_of(warnings.begin(), warnings.end(), [](const auto& w) { return w.starts_with("clock_behind"); }));
 }
