@@ -32,7 +32,7 @@ http::request request_for(https_fetch what) {
 
 std::string document_url(const config::url& base, std::string_view network, std::string_view channel,
                          trust::document_type type, std::int64_t root_version) {
-  const auto under = base.reveal() + "v1/" + std::string(network);
+  auto under = base.reveal() + "v1/" + std::string(network);
   switch (type) {
   case trust::document_type::root: return fmt::format("{}/root/{}", under, root_version);
   case trust::document_type::list: return fmt::format("{}/{}/list", under, channel);

@@ -62,8 +62,8 @@ result<int> lock_path(const path& where) {
   if (fd < 0) return system_problem(where, "create its lock file");
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
   const bool held = errno == EWOULDBLOCK;
-  const auto failed = held ? problem(where, "another landfall is listening here; stop it, or set LANDFALL_API")
-                           : system_problem(where, "lock");
+  auto failed = held ? problem(where, "another landfall is listening here; stop it, or set LANDFALL_API")
+                     : system_problem(where, "lock");
   ::close(fd);
   return failed;
 }
@@ -85,7 +85,7 @@ result<int> bind_private(const path& where, const sockaddr_un& address) {
   const bool bound = ::bind(fd, generic(address), sizeof(address)) == 0;
   ::umask(before);
   if (bound && ::listen(fd, backlog) == 0) return fd;
-  const auto failed = system_problem(where, "listen");
+  auto failed = system_problem(where, "listen");
   ::close(fd);
   return failed;
 }

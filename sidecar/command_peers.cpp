@@ -144,7 +144,10 @@ int add_here(const peers_flags& flags, const config::settings& settings, add_pee
 }
 
 int add_one(const peers_flags& flags) {
-  boost::json::object body{{"endpoints", boost::json::value_from(flags.endpoints)}};
+  boost::json::array endpoints;
+  for (const auto& each : flags.endpoints) endpoints.emplace_back(each);
+  boost::json::object body;
+  body["endpoints"] = std::move(endpoints);
   if (!flags.id.empty()) body["id"] = flags.id;
   const auto text = boost::json::serialize(body);
   auto parsed = parse_call("POST", "/v1/peers", text);

@@ -11,8 +11,8 @@ namespace landfall::sidecar {
 
 class notifier {
 public:
-  explicit notifier(net::asio::any_io_executor executor)
-      : timer_(std::move(executor), net::asio::steady_timer::time_point::max()) {}
+  explicit notifier(const net::asio::any_io_executor& executor)
+      : timer_(executor, net::asio::steady_timer::time_point::max()) {}
   /// Wakes all who wait now.
   void notify() { timer_.cancel(); }
   /// Until the next notify(). Fails only with cancelled. Bound it with net::with_deadline.

@@ -1,5 +1,5 @@
-// Requests to the local API: method, target, body, one a line (the body is the rest). Whatever comes in, what comes out is
-// a call within its limits or an error that can be answered.
+// Requests to the local API: method, target, body, one a line (the body is the rest). Whatever comes in, what comes out
+// is a call within its limits or an error that can be answered.
 #include "sidecar/api_routes.hpp"
 
 #include <cstdint>
