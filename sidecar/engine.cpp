@@ -47,6 +47,9 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
       through_(executor, settings_), poked_(executor), changed_(executor), selection_seed_(random_seed()),
       pace_(clock.steady(), random_seed()) {
   held_->on_complaint([this](const std::string& text) { events_.publish("local_error", {{"detail", text}}); });
+  if (settings_.hints.lan != "off") held_->warn("lan", "hints.lan: this version does not look for peers on the LAN");
+  if (settings_.hints.dht_get_peers)
+    held_->warn("dht", "hints.dht_get_peers: this version does not ask the DHT for peers");
   refresh_routes();
 }
 

@@ -70,6 +70,7 @@ private:
   void ask_race();
 
   [[nodiscard]] handed_over choose(const get_peers& asked);
+  [[nodiscard]] fallback::lane_report explain(const known_route& route) const;
   [[nodiscard]] std::vector<fallback::lane_report> explained() const;
   [[nodiscard]] api_answer answer_now(api_call call);
   [[nodiscard]] api_answer answer_peers(const handed_over& out) const;

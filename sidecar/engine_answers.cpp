@@ -4,6 +4,7 @@
 #include "sidecar/metrics.hpp"
 
 #include <boost/json/serialize.hpp>
+#include <fmt/chrono.h>
 
 #include <algorithm>
 
@@ -63,27 +64,35 @@ awaitable<handed_over> engine::hand_over(get_peers asked) {
   co_return out;
 }
 
+fallback::lane_report engine::explain(const known_route& route) const {
+  const auto same = [&route](const auto& lane) { return lane.route == route.name; };
+  const auto& now = watch_.lanes();
+  const auto running = std::find_if(now.begin(), now.end(), same);
+  const auto& before = last_race_.lanes;
+  const auto last = std::find_if(before.begin(), before.end(), same);
+  if (!route.off.empty()) return untried(route, "off: " + route.off);
+  if (watch_.racing() && running != now.end()) {
+    if (running->ended) return *running->ended;
+    auto report = untried(route, "no answer yet");
+    report.outcome = base::outcome::timed_out;
+    report.stage = running->stage;
+    return report;
+  }
+  if (last != before.end() && last->outcome != base::outcome::cancelled) return *last;
+  if (held_->memory.penalised(route.name, clock_.wall())) {
+    const auto& memory = *held_->memory.of(route.name);
+    auto report = untried(route, fmt::format("penalised until {:%Y-%m-%d %H:%M:%S} UTC: {}",
+                                             fmt::gmtime(std::time_t{memory.until}), base::explain(memory.last)));
+    report.outcome = memory.last;
+    return report;
+  }
+  if (last != before.end()) return *last;
+  return untried(route, watch_.racing() ? "its turn has not come yet" : "not tried yet");
+}
+
 std::vector<fallback::lane_report> engine::explained() const {
   std::vector<fallback::lane_report> out;
-  for (const auto& route : routes_.known) {
-    const auto same = [&route](const auto& lane) { return lane.route == route.name; };
-    const auto& now = watch_.lanes();
-    const auto running = std::find_if(now.begin(), now.end(), same);
-    const auto& before = last_race_.lanes;
-    const auto last = std::find_if(before.begin(), before.end(), same);
-    if (!route.off.empty()) {
-      out.push_back(untried(route, "off: " + route.off));
-    } else if (watch_.racing() && running != now.end()) {
-      auto report = untried(route, "no answer yet");
-      report.outcome = base::outcome::timed_out;
-      report.stage = running->stage;
-      out.push_back(running->ended.value_or(report));
-    } else if (last != before.end()) {
-      out.push_back(*last);
-    } else {
-      out.push_back(untried(route, watch_.racing() ? "its turn has not come yet" : "not tried yet"));
-    }
-  }
+  for (const auto& route : routes_.known) out.push_back(explain(route));
   return out;
 }
 

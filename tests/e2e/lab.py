@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -141,7 +142,6 @@ location / {{ return 404; }}
 
 
 def wait_readable(descriptor, patience=PATIENCE):
-    import select
     ready, _, _ = select.select([descriptor], [], [], patience)
     assert ready, "nothing happened within the patience of a test"
 
@@ -223,6 +223,7 @@ class Sidecar:
             self.told.append(line)
             if "ready" in line:
                 return
+        self.process.stderr.close()
         raise AssertionError(f"not ready: status {self.process.wait(PATIENCE)}: {self.told}")
 
     def stop(self, how=signal.SIGTERM):

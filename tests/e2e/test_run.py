@@ -232,6 +232,9 @@ class Trouble(WithLab):
         sidecar = self.lab.sidecar("a", self.lab.route("forged"))
         _, error = sidecar.command("peers", "--timeout", "5", expect=3)
         self.assertIn("below_threshold", error)
+        _, error = sidecar.command("peers", "--timeout", "5", expect=3)
+        self.assertIn("penalised until", error)
+        self.assertEqual(len(self.nginx.requests()), 2, "the list and a look for the next root, once")
 
     def test_a_clock_in_2015(self):
         self.serve(good=self.publisher.list(1))

@@ -34,6 +34,15 @@ TEST_CASE("a request is answered, and the connection kept for the next") {
   CHECK(holds(one.read_until("not_found"), "HTTP/1.1 404"));
 }
 
+TEST_CASE("a client that asks before it sends its body is told to go on") {
+  const fakes::api api;
+  client careful(api);
+  REQUIRE(careful.send("POST /v1/refresh HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"));
+  CHECK(careful.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 "));
+  REQUIRE(careful.send("{}"));
+  CHECK(holds(careful.read_until("{}"), "HTTP/1.1 200"));
+}
+
 TEST_CASE("two requests in one write are both answered") {
   const fakes::api api;
   client one(api);
