@@ -16,7 +16,6 @@
 namespace landfall::trust {
 
 namespace json = boost::json;
-using base::fail;
 using base::max_json_integer;
 using base::outcome;
 
@@ -72,7 +71,7 @@ void read_keys(reader& in, const json::object& from, root_reading& out) {
     else if (key->id() != std::string_view(claimed.data(), claimed.size()))
       flawed(out, "a key under an id that is not its own");
     else
-      out.document.keys.emplace(key->id(), *std::move(key));
+      out.document.keys.emplace(std::string(claimed), *std::move(key));
   }
   in.at({});
 }
