@@ -3,9 +3,11 @@
 #pragma once
 
 #include "base/outcome.hpp"
+#include "base/place.hpp"
 
 #include <boost/system/result.hpp>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -19,6 +21,7 @@ struct [[nodiscard]] failure {
   stage at = stage::none;
   int code = 0;       ///< HTTP status for http_status and front_refused, else 0
   std::string detail; ///< one clause, no full stop: "signature 2 of 3: unknown key"
+  std::optional<place> where{}; ///< the last place tried, where it is known: what policy_of puts a penalty on
 
   friend bool operator==(const failure&, const failure&) = default;
 };
@@ -32,7 +35,7 @@ template <class T> using result = boost::system::result<T, failure>;
 
 /// `return fail(outcome::malformed, "member 'peers' is missing");`
 [[nodiscard]] inline failure fail(outcome what, std::string detail = {}, stage at = stage::none, int code = 0) {
-  return {what, at, code, std::move(detail)};
+  return {what, at, code, std::move(detail), std::nullopt};
 }
 
 /// "verify: below_threshold: 1 of 2 signatures is valid"

@@ -124,6 +124,7 @@ void describe(lane_report& report, const result<trust::verdict>& ended, stage re
     report.stage = ended.error().at == stage::none ? reached : ended.error().at;
     report.code = ended.error().code;
     report.error = ended.error().detail;
+    report.where = ended.error().where;
   }
   if (report.outcome == outcome::won)
     report.error.clear();

@@ -2,17 +2,23 @@
 // visible here; sidecar/ builds these from config::route and the folders of layer 4.
 #pragma once
 
+#include "base/place.hpp"
 #include "net/race.hpp"
 #include "trust/document.hpp"
 
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace landfall::fallback {
 
 using net::awaitable;
 using net::result;
+
+/// True: this place is under a penalty and is not to be contacted. Asked by a fetch before every connection, and with
+/// `address` empty before a front's name is looked up. Cheap, pure, and valid as long as the lane runs.
+using avoid_fn = std::function<bool(const base::place&)>;
 
 /// What to fetch: the list of our network and channel, or root N.
 struct document_request {
@@ -21,10 +27,12 @@ struct document_request {
   std::optional<crypto::digest> unless; ///< polls only: If-None-Match our list's id; then not_modified
   base::unix_time now = 0;              ///< known time: TLS validity is judged by it
   bool ignore_dates = false;            ///< the one repeat after clock_suspect; chain, name and pins still hold
+  avoid_fn avoid;                       ///< empty: nothing is under a penalty
 };
 
 /// Returns the bytes, or a failure of design §8; a root that the route does not have is http_status with code 404, 403
-/// or 410. Ends with `cancelled` soon after it was cancelled; every deadline but the whole one is its own.
+/// or 410. Ends with `cancelled` soon after it was cancelled, or when `avoid` leaves no place to try; every deadline but
+/// the whole one is its own. A failure says `where` when it got as far as a place.
 using fetch_fn = std::function<awaitable<result<trust::unverified_document>>(document_request, net::progress_fn)>;
 
 struct route {
@@ -33,6 +41,8 @@ struct route {
   std::string group; ///< what fails together; empty: shares nothing with any other
   int tier = 1;
   fetch_fn fetch;
+  std::vector<base::place> places; ///< those known without a look-up: fronts, fixed addresses; a route whose every
+                                   ///< known place is penalised waits
 };
 
 } // namespace landfall::fallback

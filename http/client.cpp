@@ -105,9 +105,12 @@ awaitable<result<response>> client::impl::get(request what) {
   const auto end = std::chrono::steady_clock::now() + what.whole;
   auto to = origin_of(what.url);
   if (!to) co_return std::move(to).error();
-  auto found = co_await net::with_deadline(names.resolve(to->host), what.whole, base::stage::resolve);
-  if (!found) co_return std::move(found).error();
-  co_return co_await run(what, std::move(*to), std::move(*found), end);
+  if (what.addresses.empty()) {
+    auto found = co_await net::with_deadline(names.resolve(to->host), what.whole, base::stage::resolve);
+    if (!found) co_return std::move(found).error();
+    what.addresses = std::move(*found);
+  }
+  co_return co_await run(what, std::move(*to), what.addresses, end);
 }
 
 client::client(asio::any_io_executor executor, net::socket_options socket, resolver& names)
