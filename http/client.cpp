@@ -1,12 +1,12 @@
 #include "http/client.hpp"
 
+#include "http/curl.hpp"
 #include "http/curl_loop.hpp"
 #include "http/transfer.hpp"
 #include "net/deadline.hpp"
 
 #include <ares.h>
 #include <boost/asio/steady_timer.hpp>
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -84,7 +84,7 @@ awaitable<result<response>> client::impl::run(const request& what, origin to, st
   transfers.emplace(one.handle(), running{one, changed});
   const membership inside{*this, one};
   const auto added = loop->add(one.handle());
-  if (added != CURLE_OK) co_return fail(outcome::local_error, curl_easy_strerror(added));
+  if (added != CURLE_OK) co_return fail(outcome::local_error, curl().easy_strerror(added));
   while (!one.ended()) {
     const bool cancelled = co_await net::was_cancelled();
     if (cancelled) co_return fail(outcome::cancelled, {}, one.at());
@@ -102,6 +102,8 @@ awaitable<result<response>> client::impl::run(const request& what, origin to, st
 
 awaitable<result<response>> client::impl::get(request what) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  const auto loaded = load_curl();
+  if (!loaded) co_return loaded.error();
   const auto end = std::chrono::steady_clock::now() + what.whole;
   auto to = origin_of(what.url);
   if (!to) co_return std::move(to).error();
@@ -120,8 +122,10 @@ client::~client() = default;
 awaitable<result<response>> client::get(request what) { return impl_->get(std::move(what)); }
 
 std::string client::versions() {
-  const auto* curl = curl_version_info(CURLVERSION_NOW);
-  return fmt::format("libcurl/{} {} c-ares/{}", curl->version, curl->ssl_version ? curl->ssl_version : "no TLS",
+  const auto loaded = load_curl();
+  if (!loaded) return fmt::format("no libcurl ({}) c-ares/{}", loaded.error().detail, ares_version(nullptr));
+  const auto* about = curl().version_info(CURLVERSION_NOW);
+  return fmt::format("libcurl/{} {} c-ares/{}", about->version, about->ssl_version ? about->ssl_version : "no TLS",
                      ares_version(nullptr));
 }
 

@@ -11,41 +11,30 @@
 
 namespace landfall::http {
 
-namespace {
-
-/// Once per process, at the first request: it loads what libcurl and OpenSSL configure themselves from.
-void init_curl() {
-  static const CURLcode once = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (once != CURLE_OK) throw std::bad_alloc();
-}
-
-} // namespace
-
 curl_loop::curl_loop(asio::any_io_executor executor, events tell)
     : executor_(std::move(executor)), tell_(std::move(tell)), timer_(executor_),
       self_(std::make_shared<curl_loop*>(this)) {
-  init_curl();
-  multi_ = curl_multi_init();
+  multi_ = curl().multi_init();
   if (!multi_) throw std::bad_alloc();
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &curl_loop::on_socket);
-  curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_loop::on_timer);
-  curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING); // no transfer shares another route's connection
+  curl().multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &curl_loop::on_socket);
+  curl().multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
+  curl().multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_loop::on_timer);
+  curl().multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
+  curl().multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING); // no transfer shares another route's connection
 }
 
 curl_loop::~curl_loop() {
   *self_ = nullptr;
-  curl_multi_cleanup(multi_);
+  curl().multi_cleanup(multi_);
   for (auto& [descriptor, of] : watches_) of.socket->stop();
 }
 
 CURLcode curl_loop::add(CURL* easy) {
-  return curl_multi_add_handle(multi_, easy) == CURLM_OK ? CURLE_OK : CURLE_FAILED_INIT;
+  return curl().multi_add_handle(multi_, easy) == CURLM_OK ? CURLE_OK : CURLE_FAILED_INIT;
 }
 
 void curl_loop::remove(CURL* easy) {
-  curl_multi_remove_handle(multi_, easy);
+  curl().multi_remove_handle(multi_, easy);
   // What libcurl closed without a word; our duplicate would keep the connection open.
   std::erase_if(watches_, [easy](auto& entry) {
     if (entry.second.by == easy) entry.second.socket->stop();
@@ -59,8 +48,8 @@ bool curl_loop::without_socket(CURL* easy) const {
 
 void curl_loop::nudge(CURL* easy) {
   // A pause that is taken back leaves nothing behind but "to be run now".
-  curl_easy_pause(easy, CURLPAUSE_RECV);
-  curl_easy_pause(easy, CURLPAUSE_CONT);
+  curl().easy_pause(easy, CURLPAUSE_RECV);
+  curl().easy_pause(easy, CURLPAUSE_CONT);
   auto run = [alive = self_] {
     if (*alive) (*alive)->act(CURL_SOCKET_TIMEOUT, 0);
   };
@@ -116,8 +105,8 @@ int curl_loop::on_timer(CURLM*, long milliseconds, void* self) {
 
 void curl_loop::act(curl_socket_t descriptor, int what) {
   int running = 0, left = 0;
-  curl_multi_socket_action(multi_, descriptor, what, &running);
-  while (const auto* message = curl_multi_info_read(multi_, &left)) {
+  curl().multi_socket_action(multi_, descriptor, what, &running);
+  while (const auto* message = curl().multi_info_read(multi_, &left)) {
     if (message->msg == CURLMSG_DONE) tell_.ended(message->easy_handle, message->data.result);
   }
   tell_.stepped();

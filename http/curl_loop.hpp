@@ -1,10 +1,10 @@
 // curl_loop: libcurl's multi interface driven by Asio. Knows sockets and timers, nothing of requests.
 #pragma once
 
+#include "http/curl.hpp"
 #include "http/watch.hpp"
 
 #include <boost/asio/steady_timer.hpp>
-#include <curl/curl.h>
 
 #include <functional>
 #include <map>

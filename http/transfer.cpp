@@ -25,16 +25,16 @@ std::string bracketed(const asio::ip::address& address) {
 } // namespace
 
 result<origin> origin_of(const std::string& url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  const std::unique_ptr<CURLU, decltype(curl().url_cleanup)> parsed(curl().url(), curl().url_cleanup);
   if (!parsed) return fail(outcome::local_error, "out of memory");
-  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK) {
+  if (curl().url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK) {
     return fail(outcome::malformed, "not an absolute URL");
   }
   const auto part = [&parsed](CURLUPart which) {
     char* text = nullptr;
-    curl_url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT);
+    curl().url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT);
     std::string out = text ? text : "";
-    curl_free(text);
+    curl().free(text);
     return out;
   };
   origin out{part(CURLUPART_SCHEME) == "https", part(CURLUPART_HOST), part(CURLUPART_PORT)};
@@ -46,15 +46,15 @@ result<origin> origin_of(const std::string& url) {
 transfer::transfer(const request& asked, origin to, const std::vector<asio::ip::address>& addresses,
                    net::socket_options socket, curl_loop& loop)
     : asked_(asked), to_(std::move(to)), socket_(std::move(socket)), loop_(loop),
-      rules_{to_.host, asked.pins, asked.tls_time, asked.ignore_dates, asked.sni}, easy_(curl_easy_init()) {
+      rules_{to_.host, asked.pins, asked.tls_time, asked.ignore_dates, asked.sni}, easy_(curl().easy_init()) {
   enter(stage::connect, asked_.connect, false);
   if (easy_) set_up(addresses);
   if (!easy_) ended_ = fail(outcome::local_error, "out of memory");
-  if (unset_ != CURLE_OK) ended_ = fail(outcome::local_error, curl_easy_strerror(unset_));
+  if (unset_ != CURLE_OK) ended_ = fail(outcome::local_error, curl().easy_strerror(unset_));
 }
 
 template <class Value> void transfer::set(CURLoption option, Value value) {
-  const auto code = curl_easy_setopt(easy_.get(), option, value);
+  const auto code = curl().easy_setopt(easy_.get(), option, value);
   if (unset_ == CURLE_OK) unset_ = code;
 }
 
@@ -84,7 +84,7 @@ void transfer::set_up(const std::vector<asio::ip::address>& addresses) {
   set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(asked_.whole.count()) + 1000); // ours are shorter; not libcurl's 300 s
   if (asked_.if_none_match) {
-    headers_.reset(curl_slist_append(nullptr, ("If-None-Match: " + *asked_.if_none_match).c_str()));
+    headers_.reset(curl().slist_append(nullptr, ("If-None-Match: " + *asked_.if_none_match).c_str()));
     set(CURLOPT_HTTPHEADER, headers_.get());
   }
   net::error_code not_a_literal;
@@ -93,7 +93,7 @@ void transfer::set_up(const std::vector<asio::ip::address>& addresses) {
   // "+": forgotten after a minute, so that the next request asks the resolver's answer of its own.
   std::string pinned = "+" + to_.host + ":" + to_.port + ":";
   for (const auto& address : addresses) pinned += (pinned.ends_with(':') ? "" : ",") + bracketed(address);
-  addresses_.reset(curl_slist_append(nullptr, pinned.c_str()));
+  addresses_.reset(curl().slist_append(nullptr, pinned.c_str()));
   set(CURLOPT_RESOLVE, addresses_.get());
 }
 
@@ -106,7 +106,7 @@ void transfer::enter(stage next, std::chrono::milliseconds limit, bool tell) {
 bool transfer::look() {
   const auto before = at_;
   curl_off_t connected = 0; // libcurl 7.88 sets it only when TLS is done too
-  curl_easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
+  curl().easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
   if (at_ == stage::connect && (connected > 0 || tls_.started)) {
     if (asked_.progress) asked_.progress(stage::connect);
     if (to_.secure)

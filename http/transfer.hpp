@@ -2,10 +2,9 @@
 #pragma once
 
 #include "http/client.hpp"
+#include "http/curl.hpp"
 #include "http/curl_loop.hpp"
 #include "http/tls.hpp"
-
-#include <curl/curl.h>
 
 #include <memory>
 #include <optional>
@@ -83,10 +82,10 @@ private:
   CURLcode unset_ = CURLE_OK; ///< the first option that libcurl refused
 
   struct free_list {
-    void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+    void operator()(curl_slist* list) const noexcept { curl().slist_free_all(list); }
   };
   struct free_easy {
-    void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+    void operator()(CURL* easy) const noexcept { curl().easy_cleanup(easy); }
   };
   std::unique_ptr<curl_slist, free_list> headers_, addresses_;
   std::unique_ptr<CURL, free_easy> easy_; ///< last: it goes first

@@ -80,7 +80,7 @@ std::size_t transfer::take_header(std::string_view line) {
 
 std::optional<base::failure> transfer::judge_head() {
   long status = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl().easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status >= 100 && status < 200) {
     encoded_ = false;
     return std::nullopt;
@@ -106,7 +106,7 @@ std::size_t transfer::take_body(std::string_view bytes) {
 base::failure transfer::cut() const {
   if (header_bytes_ > 0) return fail(outcome::stalled_after_bytes, "the connection was cut in the answer", at_);
   long requested = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &requested);
+  curl().easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &requested);
   if (tls_.sent > 0 || requested > 0) return fail(outcome::reset_after_hello, "the connection was cut", at_);
   return fail(outcome::reset_before_hello, "the connection was cut before it was used", at_);
 }
@@ -117,7 +117,7 @@ base::failure transfer::failure_of(CURLcode code) const {
   switch (code) {
   case CURLE_COULDNT_CONNECT: {
     long error = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);
+    curl().easy_getinfo(easy_.get(), CURLINFO_OS_ERRNO, &error);
     if (error == 0) return fail(outcome::unreachable, "no connection", stage::connect);
     return net::failure_of({static_cast<int>(error), boost::system::system_category()}, stage::connect);
   }
@@ -129,12 +129,12 @@ base::failure transfer::failure_of(CURLcode code) const {
   case CURLE_GOT_NOTHING:
   case CURLE_PARTIAL_FILE: return cut();
   case CURLE_PEER_FAILED_VERIFICATION:
-  case CURLE_SSL_ISSUER_ERROR: return fail(outcome::tls_certificate, curl_easy_strerror(code), stage::tls);
+  case CURLE_SSL_ISSUER_ERROR: return fail(outcome::tls_certificate, curl().easy_strerror(code), stage::tls);
   case CURLE_FILESIZE_EXCEEDED:
     return fail(outcome::too_large, fmt::format("announced as more than {} bytes", asked_.max_body), stage::body);
   case CURLE_OUT_OF_MEMORY: { // also how libcurl says that a header line is over its limit of 100 KB
     curl_off_t first_byte = 0;
-    curl_easy_getinfo(easy_.get(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
+    curl().easy_getinfo(easy_.get(), CURLINFO_STARTTRANSFER_TIME_T, &first_byte);
     if (first_byte == 0) return fail(outcome::local_error, "out of memory", at_);
     return fail(outcome::too_large, "a header line", stage::body);
   }
@@ -143,10 +143,10 @@ base::failure transfer::failure_of(CURLcode code) const {
   case CURLE_WEIRD_SERVER_REPLY:
   case CURLE_HTTP2:
   case CURLE_HTTP2_STREAM:
-  case CURLE_BAD_CONTENT_ENCODING: return fail(outcome::malformed, curl_easy_strerror(code), at_);
+  case CURLE_BAD_CONTENT_ENCODING: return fail(outcome::malformed, curl().easy_strerror(code), at_);
   case CURLE_OPERATION_TIMEDOUT: return fail(outcome::timed_out, "given up by libcurl", at_);
   case CURLE_COULDNT_RESOLVE_HOST: return fail(outcome::unreachable, "no address", stage::resolve);
-  default: return fail(outcome::local_error, curl_easy_strerror(code), at_);
+  default: return fail(outcome::local_error, curl().easy_strerror(code), at_);
   }
 }
 
