@@ -52,10 +52,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of g++ 12 in coroutine frames, std::variant and std::string at -O2.
   add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-restrict -Wno-mismatched-new-delete)
 endif()
-# Sections that nothing refers to are left out: half of what Boost brings, and so memory.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options(-Wno-deprecated-declarations)  # libstdc++ 12's own std::stable_sort
 endif()
+# Sections that nothing refers to are left out: half of what Boost brings, and so memory.
 add_compile_options(-fstack-protector-strong -fno-plt -fPIE -ffunction-sections -fdata-sections)
 if(CMAKE_BUILD_TYPE MATCHES "Rel")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
@@ -103,9 +103,6 @@ function(landfall_library folder)
   cmake_parse_arguments(arg "ASYNC" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
-  if(NOT sources)
-    set(sources ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)  # TEMPORARY
-  endif()
   add_library(landfall_${folder} STATIC ${sources})
   set_target_properties(landfall_${folder} PROPERTIES LINKER_LANGUAGE CXX)
   target_include_directories(landfall_${folder} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -125,9 +122,6 @@ endfunction()
 # landfall_program(NAME MAIN file LINKS folder...): a program in build/PRESET/NAME.
 function(landfall_program name)
   cmake_parse_arguments(arg "" "MAIN" "LINKS" ${ARGN})
-  if(NOT EXISTS ${PROJECT_SOURCE_DIR}/${arg_MAIN})
-    return()  # TEMPORARY
-  endif()
   add_executable(${name} ${arg_MAIN})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   foreach(link ${arg_LINKS})
