@@ -31,8 +31,8 @@ struct document_request {
 };
 
 /// Returns the bytes, or a failure of design §8; a root that the route does not have is http_status with code 404, 403
-/// or 410. Ends with `cancelled` soon after it was cancelled, or when `avoid` leaves no place to try; every deadline but
-/// the whole one is its own. A failure says `where` when it got as far as a place.
+/// or 410. Ends with `cancelled` soon after it was cancelled, or when `avoid` leaves no place to try; every deadline
+/// but the whole one is its own. A failure says `where` when it got as far as a place.
 using fetch_fn = std::function<awaitable<result<trust::unverified_document>>(document_request, net::progress_fn)>;
 
 struct route {
@@ -41,8 +41,8 @@ struct route {
   std::string group; ///< what fails together; empty: shares nothing with any other
   int tier = 1;
   fetch_fn fetch;
-  std::vector<base::place> places; ///< those known without a look-up: fronts, fixed addresses; a route whose every
-                                   ///< known place is penalised waits
+  std::vector<base::place> places{}; ///< those known without a look-up: fronts, fixed addresses; a route whose every
+                                     ///< known place is penalised waits
 };
 
 } // namespace landfall::fallback
