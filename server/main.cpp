@@ -2,6 +2,7 @@
 #include "base/log.hpp"
 #include "base/parent.hpp"
 #include "base/service_notify.hpp"
+#include "base/signals.hpp"
 #include "server/options.hpp"
 #include "server/process.hpp"
 #include "server/service.hpp"
@@ -68,6 +69,7 @@ int serve(server::options options, server::library content, std::optional<server
   service.start();
   tell_ready(service);
   event_base_dispatch(base.get());
+  base::hold_ending_signals();
   base::notify_service("STOPPING=1");
   return done;
 }

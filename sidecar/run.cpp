@@ -4,6 +4,7 @@
 #include "base/memory.hpp"
 #include "base/parent.hpp"
 #include "base/service_notify.hpp"
+#include "base/signals.hpp"
 #include "net/scope.hpp"
 #include "sidecar/api_socket.hpp"
 #include "sidecar/cli.hpp"
@@ -82,6 +83,7 @@ int run_sidecar(run_options options) {
   };
   net::asio::co_spawn(io, std::move(serving), on_end);
   io.run();
+  base::hold_ending_signals();
   return done;
 }
 
