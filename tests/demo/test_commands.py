@@ -1,4 +1,4 @@
-"""`landfall check` and `landfall bridge`, as transcripts: what is typed, what is said, how it ends."""
+"""`landfall check`, `landfall config` and `landfall bridge`, as transcripts: what is typed, what is said, how it ends."""
 
 from __future__ import annotations
 
@@ -122,6 +122,34 @@ url = "https://a.example.net/secret-path/"
         status, _, err = self.landfall("check", environment={"LANDFALL_CONFIG": str(self.folder / "none.toml")})
         self.assertEqual(status, 2)
         self.assertIn("none.toml", err)
+
+
+class Import(Commands):
+    OLD = {"bootstrap": {"servers": [{"url": "https://a.example.com", "priority": 1}], "announce": {"enabled": True}}}
+
+    def convert(self, old: object) -> tuple[int, str, str]:
+        (self.folder / "old.json").write_text(json.dumps(old))
+        return self.landfall("config", "import", str(self.folder / "old.json"))
+
+    def test_gives_a_configuration_that_lacks_id_and_root_alone(self) -> None:
+        status, out, err = self.convert(self.OLD)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn('url = "https://a.example.com/"', out)
+        self.assertIn("# bootstrap.announce.enabled: true: ", out)
+        self.configuration.write_text(out)
+        status, out, err = self.landfall("check", "-c", str(self.configuration))
+        self.assertEqual((status, out), (2, ""))
+        self.assertEqual(len(err.splitlines()), 2, err)
+        for key in ("network.id", "network.root"):
+            self.assertIn(f"{key}: missing", err)
+
+    def test_refuses_with_file_and_member(self) -> None:
+        status, out, err = self.convert({"bootstrap": {"servers": [{"url": "a.example.com"}]}})
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("old.json: bootstrap.servers[1].url: ", err)
+        status, out, err = self.landfall("config", "import", str(self.folder / "none.json"))
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("none.json", err)
 
 
 class Bridges(Commands):
