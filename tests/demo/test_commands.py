@@ -22,11 +22,12 @@ class Commands(unittest.TestCase):
         self.state = self.folder / "state"
         self.configuration = self.folder / "landfall.toml"
 
-    def landfall(self, *arguments: str, given: str = "", environment: dict[str, str] = {}) -> tuple[int, str, str]:
+    def landfall(self, *arguments: str, given: str = "", environment: dict[str, str] = {},
+                 through: list[str] = []) -> tuple[int, str, str]:
         """Status, stdout, stderr; nothing of this machine's own configuration is seen."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANDFALL_", "XDG_"))}
         ended = subprocess.run(
-            [LANDFALL, *arguments], input=given, capture_output=True, text=True, timeout=60,
+            [*through, LANDFALL, *arguments], input=given, capture_output=True, text=True, timeout=60,
             env={**kept, "HOME": str(self.folder), "LANDFALL_STATE": str(self.state), **environment})
         return ended.returncode, ended.stdout, ended.stderr
 
@@ -117,6 +118,20 @@ url = "https://a.example.net/secret-path/"
         status, _, err = self.check()
         self.assertEqual(status, 2)
         self.assertIn("landfall demo", err)
+
+    def test_and_run_refuse_a_mark_that_they_may_not_set(self) -> None:
+        # Root gives the capabilities up, others never had them; exec(2) would give root all of its bounding set. Both,
+        # since from Linux 5.17 on CAP_NET_RAW is enough.
+        capabilities = "-net_admin,-net_raw"
+        without = ["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities, "--"] if os.geteuid() == 0 else []
+        self.write("[sidecar]\nfwmark = 7\n" + self.ROUTES)
+        environment = {"LANDFALL_API": str(self.folder / "run" / "api.sock")}
+        for command in ("check", "run"):
+            with self.subTest(command):
+                status, _, err = self.landfall(command, "-c", str(self.configuration), environment=environment, through=without)
+                self.assertEqual(status, 2, err)
+                self.assertIn("fwmark needs CAP_NET_ADMIN", err)
+        self.assertFalse((self.folder / "run" / "api.sock").exists())
 
     def test_without_a_configuration_says_how_to_name_one(self) -> None:
         status, _, err = self.landfall("check", environment={"LANDFALL_CONFIG": str(self.folder / "none.toml")})
