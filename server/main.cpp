@@ -1,5 +1,8 @@
 // landfall-server: the portable bootstrap server.
 #include "base/log.hpp"
+#include "base/parent.hpp"
+#include "base/service_notify.hpp"
+#include "base/signals.hpp"
 #include "server/options.hpp"
 #include "server/process.hpp"
 #include "server/service.hpp"
@@ -31,7 +34,7 @@ void tell_ready(const server::service& service) {
   const auto line = boost::json::serialize(boost::json::object{{"listening", where}});
   std::fprintf(stdout, "%s\n", line.c_str());
   std::fflush(stdout);
-  server::notify_service_manager("READY=1");
+  base::notify_service("READY=1");
 }
 
 /// libevent's loop. Its changelist spares six epoll_ctl(2) per request: evhttp switches reading and writing on and off
@@ -66,7 +69,8 @@ int serve(server::options options, server::library content, std::optional<server
   service.start();
   tell_ready(service);
   event_base_dispatch(base.get());
-  server::notify_service_manager("STOPPING=1");
+  base::hold_ending_signals();
+  base::notify_service("STOPPING=1");
   return done;
 }
 } // namespace
@@ -78,7 +82,7 @@ int main(int argc, char** argv) {
   auto read = server::read_options(argc, argv);
   if (const int* status = std::get_if<int>(&read)) return *status;
   auto options = std::move(std::get<server::options>(read));
-  if (options.exit_with_parent && !server::exit_with_parent()) return done;
+  if (options.exit_with_parent && !base::tie_to_parent(std::nullopt)) return done;
   auto content = server::library::open(options.documents, options.decoy);
   if (!content) {
     log(level::error, "{}", content.error().detail);

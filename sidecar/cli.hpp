@@ -18,6 +18,7 @@ void add_run_command(CLI::App& app, action& chosen);
 void add_peers_command(CLI::App& app, action& chosen);
 void add_status_command(CLI::App& app, action& chosen);
 void add_check_command(CLI::App& app, action& chosen);
+void add_config_command(CLI::App& app, action& chosen);
 void add_bridge_command(CLI::App& app, action& chosen);
 void add_list_command(CLI::App& app, action& chosen);
 void add_root_command(CLI::App& app, action& chosen);

@@ -2,13 +2,14 @@
 
 #include "base/log.hpp"
 #include "base/memory.hpp"
+#include "base/parent.hpp"
+#include "base/service_notify.hpp"
+#include "base/signals.hpp"
 #include "net/scope.hpp"
 #include "sidecar/api_socket.hpp"
 #include "sidecar/cli.hpp"
 #include "sidecar/engine.hpp"
 #include "sidecar/failure.hpp"
-#include "sidecar/parent.hpp"
-#include "sidecar/service_notify.hpp"
 #include "sidecar/stop.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -32,12 +33,12 @@ awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, std::str
   clients.spawn(api.run());
   // Before any network or TLS work: whoever waits for us may ask from now on.
   base::log(base::level::info, "{}", ready);
-  notify_service("READY=1");
+  base::notify_service("READY=1");
   base::give_back_memory();
   work.spawn(heart.run());
   const auto why = co_await stop.wait();
   base::log(base::level::info, "ending: {}", why);
-  notify_service("STOPPING=1");
+  base::notify_service("STOPPING=1");
   heart.stop();
   api.stop();
   work.cancel();
@@ -64,7 +65,7 @@ std::string ready_line(const run_options& options, const status& now) {
 } // namespace
 
 int run_sidecar(run_options options) {
-  if (options.exit_with_parent && !tie_to_parent(options.parent)) {
+  if (options.exit_with_parent && !base::tie_to_parent(options.parent)) {
     base::log(base::level::info, "ending: the parent has gone");
     return done;
   }
@@ -82,6 +83,7 @@ int run_sidecar(run_options options) {
   };
   net::asio::co_spawn(io, std::move(serving), on_end);
   io.run();
+  base::hold_ending_signals();
   return done;
 }
 

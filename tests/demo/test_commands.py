@@ -1,4 +1,4 @@
-"""`landfall check` and `landfall bridge`, as transcripts: what is typed, what is said, how it ends."""
+"""`landfall check`, `landfall config` and `landfall bridge`, as transcripts: what is typed, what is said, how it ends."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Commands(unittest.TestCase):
         self.state = self.folder / "state"
         self.configuration = self.folder / "landfall.toml"
 
-    def landfall(self, *arguments: str, given: str = "", environment: dict[str, str] = {}) -> tuple[int, str, str]:
+    def landfall(self, *arguments: str, given: str = "", environment: dict[str, str] = {},
+                 through: list[str] = []) -> tuple[int, str, str]:
         """Status, stdout, stderr; nothing of this machine's own configuration is seen."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LANDFALL_", "XDG_"))}
         ended = subprocess.run(
-            [LANDFALL, *arguments], input=given, capture_output=True, text=True, timeout=60,
+            [*through, LANDFALL, *arguments], input=given, capture_output=True, text=True, timeout=60,
             env={**kept, "HOME": str(self.folder), "LANDFALL_STATE": str(self.state), **environment})
         return ended.returncode, ended.stdout, ended.stderr
 
@@ -118,10 +119,52 @@ url = "https://a.example.net/secret-path/"
         self.assertEqual(status, 2)
         self.assertIn("landfall demo", err)
 
+    def test_and_run_refuse_a_mark_that_they_may_not_set(self) -> None:
+        # Root gives the capabilities up, others never had them; exec(2) would give root all of its bounding set. Both,
+        # since from Linux 5.17 on CAP_NET_RAW is enough.
+        capabilities = "-net_admin,-net_raw"
+        without = ["setpriv", "--bounding-set", capabilities, "--inh-caps", capabilities, "--"] if os.geteuid() == 0 else []
+        self.write("[sidecar]\nfwmark = 7\n" + self.ROUTES)
+        environment = {"LANDFALL_API": str(self.folder / "run" / "api.sock")}
+        for command in ("check", "run"):
+            with self.subTest(command):
+                status, _, err = self.landfall(command, "-c", str(self.configuration), environment=environment, through=without)
+                self.assertEqual(status, 2, err)
+                self.assertIn("fwmark needs CAP_NET_ADMIN", err)
+        self.assertFalse((self.folder / "run" / "api.sock").exists())
+
     def test_without_a_configuration_says_how_to_name_one(self) -> None:
         status, _, err = self.landfall("check", environment={"LANDFALL_CONFIG": str(self.folder / "none.toml")})
         self.assertEqual(status, 2)
         self.assertIn("none.toml", err)
+
+
+class Import(Commands):
+    OLD = {"bootstrap": {"servers": [{"url": "https://a.example.com", "priority": 1}], "announce": {"enabled": True}}}
+
+    def convert(self, old: object) -> tuple[int, str, str]:
+        (self.folder / "old.json").write_text(json.dumps(old))
+        return self.landfall("config", "import", str(self.folder / "old.json"))
+
+    def test_gives_a_configuration_that_lacks_id_and_root_alone(self) -> None:
+        status, out, err = self.convert(self.OLD)
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn('url = "https://a.example.com/"', out)
+        self.assertIn("# bootstrap.announce.enabled: true: ", out)
+        self.configuration.write_text(out)
+        status, out, err = self.landfall("check", "-c", str(self.configuration))
+        self.assertEqual((status, out), (2, ""))
+        self.assertEqual(len(err.splitlines()), 2, err)
+        for key in ("network.id", "network.root"):
+            self.assertIn(f"{key}: missing", err)
+
+    def test_refuses_with_file_and_member(self) -> None:
+        status, out, err = self.convert({"bootstrap": {"servers": [{"url": "a.example.com"}]}})
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("old.json: bootstrap.servers[1].url: ", err)
+        status, out, err = self.landfall("config", "import", str(self.folder / "none.json"))
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("none.json", err)
 
 
 class Bridges(Commands):

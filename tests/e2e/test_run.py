@@ -308,6 +308,13 @@ class Ends(WithLab):
             waiting.close()
             events.close()
 
+    def test_well_when_asked_to_once_more_while_it_ends(self):
+        sidecar = self.lab.sidecar("a", self.dead_route())
+        sidecar.start(environment={"LD_PRELOAD": os.environ["LANDFALL_LATE_SIGNAL"], "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        with sidecar_running(sidecar):
+            sidecar.stop()
+            self.assertEqual(sidecar.process.returncode, 0)
+
     def test_with_its_parent(self):
         sidecar = self.lab.sidecar("a", self.dead_route())
         parent = subprocess.Popen(

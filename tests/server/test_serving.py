@@ -8,6 +8,7 @@ import stat
 import subprocess
 import time
 import unittest
+import unittest.mock
 
 from harness import (BINARY, LIST, SECRET, STRANGE, Server, ServerTest, ask_raw, connect, peer_list, replace, tag_of,
                      without_date)  # fmt: skip
@@ -273,6 +274,12 @@ class Ending(ServerTest):
             while part := reader.recv(1 << 20):
                 got += part
         self.assertTrue(got.endswith(large))
+        self.assertEqual(server.stop(), 0)
+
+    def test_a_second_sigterm_while_it_ends_changes_nothing(self) -> None:
+        preloaded = {"LD_PRELOAD": os.environ["LANDFALL_LATE_SIGNAL"], "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        with unittest.mock.patch.dict(os.environ, preloaded):
+            server = self.serve()
         self.assertEqual(server.stop(), 0)
 
     def test_it_ends_with_its_parent(self) -> None:

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-namespace landfall::sidecar {
+namespace landfall::base {
 
 /// Asks for SIGTERM when the parent dies. False: it is dead already, so there is nothing to run for.
 ///
@@ -15,4 +15,4 @@ namespace landfall::sidecar {
 /// kernel means the parent's thread that forked us: a parent must not end that thread before us.
 [[nodiscard]] bool tie_to_parent(std::optional<pid_t> expected);
 
-} // namespace landfall::sidecar
+} // namespace landfall::base

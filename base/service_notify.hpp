@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace landfall::sidecar {
+namespace landfall::base {
 
 /// "READY=1", "STOPPING=1". Nothing happens when no service manager asked; failures are none of ours.
 void notify_service(std::string_view state) noexcept;
 
-} // namespace landfall::sidecar
+} // namespace landfall::base

@@ -1,11 +1,11 @@
-#include "sidecar/parent.hpp"
+#include "base/parent.hpp"
 
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
 
-namespace landfall::sidecar {
+namespace landfall::base {
 
 bool tie_to_parent(std::optional<pid_t> expected) {
   const pid_t parent = expected.value_or(::getppid());
@@ -13,4 +13,4 @@ bool tie_to_parent(std::optional<pid_t> expected) {
   return ::getppid() == parent;
 }
 
-} // namespace landfall::sidecar
+} // namespace landfall::base

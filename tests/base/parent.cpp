@@ -1,4 +1,4 @@
-#include "sidecar/parent.hpp"
+#include "base/parent.hpp"
 
 #include <doctest/doctest.h>
 
@@ -27,12 +27,12 @@ template <class F> int in_child(F what) {
 
 TEST_CASE("a process is tied to the parent that it expects") {
   const pid_t self = ::getpid();
-  CHECK(in_child([self] { return sidecar::tie_to_parent(self) ? 0 : 1; }) == 0);
-  CHECK(in_child([] { return sidecar::tie_to_parent(std::nullopt) ? 0 : 1; }) == 0);
+  CHECK(in_child([self] { return base::tie_to_parent(self) ? 0 : 1; }) == 0);
+  CHECK(in_child([] { return base::tie_to_parent(std::nullopt) ? 0 : 1; }) == 0);
 }
 
 TEST_CASE("a parent that died before is noticed") {
-  CHECK(in_child([] { return sidecar::tie_to_parent(1) || ::getppid() == 1 ? 1 : 0; }) == 0);
+  CHECK(in_child([] { return base::tie_to_parent(1) || ::getppid() == 1 ? 1 : 0; }) == 0);
 }
 
 TEST_CASE("a process that is tied ends with its parent") {
@@ -45,7 +45,7 @@ TEST_CASE("a process that is tied ends with its parent") {
     const pid_t child = ::fork();
     if (child == 0) {
       ::signal(SIGTERM, SIG_DFL); // not the test program's handler
-      const pid_t self = sidecar::tie_to_parent(std::nullopt) ? ::getpid() : 0;
+      const pid_t self = base::tie_to_parent(std::nullopt) ? ::getpid() : 0;
       [[maybe_unused]] const auto n = ::write(told[1], &self, sizeof(self));
       for (;;) ::pause();
     }

@@ -1,4 +1,4 @@
-#include "sidecar/service_notify.hpp"
+#include "base/service_notify.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace landfall::sidecar {
+namespace landfall::base {
 
 void notify_service(std::string_view state) noexcept {
   const char* where = std::getenv("NOTIFY_SOCKET");
@@ -27,4 +27,4 @@ void notify_service(std::string_view state) noexcept {
   ::close(fd);
 }
 
-} // namespace landfall::sidecar
+} // namespace landfall::base
