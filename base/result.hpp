@@ -19,8 +19,8 @@ namespace landfall::base {
 struct [[nodiscard]] failure {
   outcome what = outcome::malformed;
   stage at = stage::none;
-  int code = 0;       ///< HTTP status for http_status and front_refused, else 0
-  std::string detail; ///< one clause, no full stop: "signature 2 of 3: unknown key"
+  int code = 0;                 ///< HTTP status for http_status and front_refused, else 0
+  std::string detail;           ///< one clause, no full stop: "signature 2 of 3: unknown key"
   std::optional<place> where{}; ///< the last place tried, where it is known: what policy_of puts a penalty on
 
   friend bool operator==(const failure&, const failure&) = default;

@@ -17,7 +17,7 @@ struct lane_report {
   base::outcome outcome = base::outcome::cancelled;
   base::stage stage = base::stage::none; ///< where it ended
   int code = 0;
-  std::string error; ///< for people; empty for won
+  std::string error;                ///< for people; empty for won
   std::optional<base::place> where; ///< of a failure: what a penalty is put on
   std::chrono::milliseconds elapsed{0};
   std::optional<trust::tier> tier; ///< of the authentic list that it brought
