@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -98,8 +99,9 @@ public:
   std::chrono::nanoseconds slept() const override {
     timespec boot{}, monotonic{};
     if (::clock_gettime(CLOCK_BOOTTIME, &boot) != 0 || ::clock_gettime(CLOCK_MONOTONIC, &monotonic) != 0) return {};
-    return std::chrono::seconds(boot.tv_sec - monotonic.tv_sec) +
-           std::chrono::nanoseconds(boot.tv_nsec - monotonic.tv_nsec);
+    const auto ahead = std::chrono::seconds(boot.tv_sec - monotonic.tv_sec) +
+                       std::chrono::nanoseconds(boot.tv_nsec - monotonic.tv_nsec);
+    return std::max(ahead, std::chrono::nanoseconds(0)); // the second clock was read a little later
   }
 
 private:
