@@ -40,6 +40,7 @@ bool wants_newer_root(outcome what) noexcept {
 awaitable<result<trust::unverified_document>> fetch(attempt& lane, document_request request) {
   request.now = lane.context.state.time(lane.context.clock.wall()).now();
   request.ignore_dates = lane.ignores_dates;
+  request.avoid = lane.context.avoid;
   const net::progress_fn on_stage = [&lane](stage at) { lane.progress(at); };
   auto first = lane.what.fetch(request, on_stage);
   auto got = co_await std::move(first);
@@ -140,6 +141,7 @@ awaitable<lane_report> run_lane(route what, lane_context context, lane_task task
   lane_report report;
   report.route = what.name;
   report.kind = what.kind;
+  report.group = what.group;
   const auto begun = context.clock.steady();
   attempt lane{std::move(what), context, task, std::move(progress)};
   const auto ended = co_await net::with_deadline(fetch_and_verify(lane), whole, stage::none);

@@ -13,7 +13,7 @@ namespace landfall::fallback {
 
 /// How a lane ended. For JSON, events and the network memory.
 struct lane_report {
-  std::string route, kind;
+  std::string route, kind, group;
   base::outcome outcome = base::outcome::cancelled;
   base::stage stage = base::stage::none; ///< where it ended
   int code = 0;
@@ -23,7 +23,10 @@ struct lane_report {
   std::optional<trust::tier> tier; ///< of the authentic list that it brought
   bool adopted = false;
   bool dates_ignored = false; ///< the certificate was right but for its dates, and the lane went on without them
+  std::optional<base::unix_time> penalised_until; ///< it did not run: under a penalty until then
 };
+
+struct race_result;
 
 /// What happens while lanes run; given to the API's event stream, the live table, the log. Called on the loop's thread,
 /// and must not throw. Race 0 is a poll.
@@ -33,7 +36,8 @@ struct observer {
   virtual void lane_started(std::uint64_t /*race*/, const route&) {}
   virtual void lane_progress(std::uint64_t /*race*/, const route&, base::stage) {}
   virtual void lane_ended(std::uint64_t /*race*/, const lane_report&) {}
-  virtual void race_ended(std::uint64_t /*race*/, const std::optional<std::string>& /*won*/) {}
+  /// At the moment when it is decided; one lane may run on to be compared, and its end is told after this.
+  virtual void race_ended(const race_result&) {}
   virtual void trust_event(const trust::event&, const std::string& /*route*/) {}
   virtual void list_adopted(bool /*provisional*/) {}
 };
@@ -50,6 +54,7 @@ struct lane_context {
   const base::clock& clock;
   observer& watch;
   std::shared_ptr<date_waiver> dates = std::make_shared<date_waiver>();
+  avoid_fn avoid = nullptr; ///< passed on with every request
 };
 
 /// What to ask of the route.

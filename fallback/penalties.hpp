@@ -1,15 +1,24 @@
-// Who waits until when, and how routes fared: applied once after a race from the reports (design §1, §8). Pure value;
-// save and load are one file, fallback.json in the state folder, damaged ones set aside.
+// penalties: who waits until when (design §8). Pure value.
 //
-// Every scope of design §8 falls on the route here: a route's addresses and fronts are its own affair (layer 4).
+//   scope (base::policy_of)  falls on                                                    where it holds
+//   address                  every port of the address                                   this network
+//   address_and_port         that                                                        this network
+//   front                    the front's name, whatever route uses it                    this network
+//   route_on_network         the route                                                   this network
+//   route, a fixed wait      the route: its document is wrong, whoever carries it         every network
+//   route, a backoff         the route: it was not reached, which the network may cause   this network
+//
+// A failure that does not say where it happened falls on the route. One that does, of a route whose places are known by
+// name alone, falls on that name too (the front, or the route): a look-up would only lead back there.
 #pragma once
 
 #include "base/clock.hpp"
+#include "fallback/keyed.hpp"
 #include "fallback/lane.hpp"
 
-#include <filesystem>
 #include <map>
-#include <string>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace landfall::fallback {
@@ -17,44 +26,61 @@ namespace landfall::fallback {
 /// Nothing waits longer (policy_of's longest), so no `until` lies further ahead: what does was written by a clock that
 /// has been set back since.
 inline constexpr std::chrono::seconds longest_penalty = std::chrono::hours(24);
-inline constexpr std::size_t max_remembered_routes = 512; ///< the least recently tried are forgotten
-inline constexpr std::size_t max_route_name = 256;        ///< bytes; a longer one is not remembered
-/// Room for all of them, every byte of a name escaped.
-inline constexpr std::size_t max_memory_text = std::size_t{1024} * 1024;
-static_assert(max_remembered_routes * (max_route_name * 6 + 256) < max_memory_text);
+/// Of all networks. A route that fails adds three at most; beyond that those that end first are forgotten first.
+inline constexpr std::size_t max_penalties = 1024;
 
-/// What is remembered of a route.
-struct route_memory {
-  base::unix_time until = 0; ///< not tried before
-  int failures = 0;          ///< in a row
-  base::outcome last =
-      base::outcome::cancelled; ///< how the last attempt that ended by itself ended; cancelled: none did
-  base::unix_time last_at = 0;
-  std::int64_t wins = 0, tries = 0; ///< a win is an authentic, fresh list, adopted or the same
-  friend bool operator==(const route_memory&, const route_memory&) = default;
+/// Why a route or a place waits.
+struct wait {
+  base::unix_time until = 0;
+  base::outcome why = base::outcome::cancelled;
+  base::penalty_scope on = base::penalty_scope::nobody;
+  friend bool operator==(const wait&, const wait&) = default;
+};
+
+/// What is kept of one: also after its end, since a backoff grows with the failures in a row.
+struct penalty {
+  wait waits;
+  int failures = 0; ///< in a row
+  friend bool operator==(const penalty&, const penalty&) = default;
 };
 
 class penalties {
 public:
-  /// Applies policy_of(report.outcome); `jitter` in [0,1) spreads the backoff over its upper half. An authentic list
-  /// that is no penalty clears what was there; a lane that was cancelled leaves no trace.
-  void record(const lane_report& report, base::unix_time now, double jitter);
-  [[nodiscard]] bool penalised(const std::string& route, base::unix_time now) const;
-  [[nodiscard]] const route_memory* of(const std::string& route) const;
+  explicit penalties(std::shared_ptr<const keyer> keys) : keys_(std::move(keys)) {}
+
+  /// Applies policy_of(report.outcome) to what the report is about; `jitter` in [0,1) spreads a backoff over its upper
+  /// half. An authentic list clears the route's own penalties, here and everywhere; a cancelled lane changes nothing.
+  void apply(const network_id& here, const route& what, const lane_report& report, base::unix_time now, double jitter);
+
+  /// A route waits while it is penalised itself, or while every place that is known of it is.
+  [[nodiscard]] std::optional<wait> of(const network_id& here, const route& what, base::unix_time now) const;
+  /// Whether a place is not to be contacted: see avoid_fn.
+  [[nodiscard]] bool avoids(const network_id& here, const base::place& where, base::unix_time now) const;
+
   /// For a clock that was set back: what waits longer than the longest penalty from now waits that long.
   void cap(base::unix_time now);
 
-  /// Whole-file text, and back. A damaged text is nullopt. Times far in the future (clock stepped back) are capped.
-  [[nodiscard]] std::string to_text() const;
-  [[nodiscard]] static std::optional<penalties> from_text(std::string_view text, base::unix_time now);
-  /// Errors: local_error; the old file stays.
-  [[nodiscard]] base::result<void> save(const std::filesystem::path& file) const;
-  /// No file: nothing remembered. One that cannot be read or is damaged: set aside, and a line in `complaints`.
-  [[nodiscard]] static penalties load(const std::filesystem::path& file, base::unix_time now,
-                                      std::vector<std::string>& complaints);
+  using entries = std::map<memory_key, penalty>;
+  [[nodiscard]] const entries& all() const noexcept { return all_; } ///< to be written
+  /// Read from a file. More than max_penalties: those that end first are forgotten.
+  void restore(entries from, base::unix_time now);
 
 private:
-  std::map<std::string, route_memory> routes_;
+  [[nodiscard]] std::vector<memory_key> struck(const network_id& here, const route& what, const lane_report& report,
+                                               const base::policy& policy) const;
+  [[nodiscard]] std::optional<wait> at(const memory_key& key, base::unix_time now) const;
+  [[nodiscard]] std::optional<wait> of_place(const network_id& here, const base::place& where,
+                                             base::unix_time now) const;
+  void bound();
+
+  std::shared_ptr<const keyer> keys_;
+  entries all_;
 };
+
+/// "route", "route_on_network", "front", "address", "address_and_port"; "nobody" never stands in a wait.
+[[nodiscard]] std::string_view name(base::penalty_scope value) noexcept;
+
+/// An authentic list, or the proof that there is none newer.
+[[nodiscard]] bool is_success(base::outcome what) noexcept;
 
 } // namespace landfall::fallback

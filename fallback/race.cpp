@@ -1,5 +1,6 @@
 #include "fallback/race.hpp"
 
+#include "fallback/interruptible.hpp"
 #include "fallback/random.hpp"
 
 #include <fmt/chrono.h>
@@ -10,61 +11,125 @@ namespace landfall::fallback {
 
 namespace {
 
+/// A route without the newest list is frozen, and not a cache that lags, when it had this long to get it.
+constexpr std::chrono::seconds time_to_follow = std::chrono::hours(1);
+
 /// What the lanes of one race share; it lives in race_routes' frame, which joins them.
 struct field {
   std::uint64_t number;
-  std::vector<route> routes; ///< in ranked order, none penalised
   race_context& context;
+  penalties live; ///< the memory's, and those that this race earned
+  std::mt19937_64 jitter;
+  std::vector<route> routes{}; ///< in ranked order, none penalised at the start
   std::shared_ptr<date_waiver> dates = std::make_shared<date_waiver>();
 };
 
-/// One lane with its observer's calls around it.
-awaitable<lane_report> watched_lane(std::uint64_t race, const route& what, race_context& context,
-                                    std::shared_ptr<date_waiver> dates, lane_task task, net::progress_fn progress) {
-  auto& watch = context.watch;
-  watch.lane_started(race, what);
-  const net::progress_fn tell = [&watch, &what, race, progress](base::stage at) {
-    watch.lane_progress(race, what, at);
-    if (progress) progress(at);
-  };
-  const lane_context lane{context.state, context.clock, watch, std::move(dates)};
-  auto running = run_lane(what, lane, task, whole_deadline(what.kind, context.deadlines), tell);
-  auto report = co_await std::move(running);
-  watch.lane_ended(race, report);
-  co_return report;
-}
-
-lane_report passed_over(const route& what, const route_memory& memory) {
+lane_report passed_over(const route& what, const wait& waits) {
   lane_report report;
   report.route = what.name;
   report.kind = what.kind;
-  report.error = fmt::format("penalised until {:%Y-%m-%dT%H:%M:%SZ}: {}", fmt::gmtime(std::time_t{memory.until}),
-                             base::explain(memory.last));
+  report.group = what.group;
+  report.penalised_until = waits.until;
+  report.error = fmt::format("penalised until {:%Y-%m-%dT%H:%M:%SZ}: {}", fmt::gmtime(std::time_t{waits.until}),
+                             base::explain(waits.why));
   return report;
 }
 
-std::vector<entrant> entrants_of(const std::vector<route>& routes) {
-  std::vector<entrant> out;
-  out.reserve(routes.size());
-  for (const auto& route : routes) out.push_back({route.group, route.tier});
-  return out;
-}
-
-/// Moves those that may start into `field`, in ranked order; returns a report for each of the others.
-std::vector<lane_report> line_up(std::vector<route> routes, const penalties& memory, base::unix_time now, field& into) {
-  std::vector<lane_report> out;
-  for (const auto index : rank(entrants_of(routes))) {
-    auto& route = routes[index];
-    if (memory.penalised(route.name, now))
-      out.push_back(passed_over(route, *memory.of(route.name)));
-    else
-      into.routes.push_back(std::move(route));
-  }
-  return out;
+/// One lane with its observer's calls around it.
+awaitable<lane_report> watched_lane(field& in, const route& what, lane_task task, net::progress_fn progress) {
+  auto& context = in.context;
+  auto& watch = context.watch;
+  const auto waits = in.live.of(context.here, what, context.clock.wall());
+  if (waits) co_return passed_over(what, *waits); // another lane met the same place meanwhile
+  watch.lane_started(in.number, what);
+  const net::progress_fn tell = [&watch, &what, &in, progress](base::stage at) {
+    watch.lane_progress(in.number, what, at);
+    if (progress) progress(at);
+  };
+  const avoid_fn avoid = [&in](const base::place& where) {
+    return in.live.avoids(in.context.here, where, in.context.clock.wall());
+  };
+  const lane_context lane{context.state, context.clock, watch, in.dates, avoid};
+  auto running = run_lane(what, lane, task, whole_deadline(what.kind, context.deadlines), tell);
+  auto report = co_await std::move(running);
+  in.live.apply(context.here, what, report, context.clock.wall(), unit(in.jitter));
+  watch.lane_ended(in.number, report);
+  co_return report;
 }
 
 /// A stream of its own, so that no outcome shifts the jitter of the schedule.
 std::mt19937_64 backoff_jitter(std::uint64_t seed) { return std::mt19937_64(seed ^ 0x9e3779b97f4a7c15U); }
+
+/// Moves those that may start into `in.routes`; returns their entrants, and a report for each that waits.
+std::vector<entrant> line_up_routes(std::vector<route> routes, field& in, std::vector<lane_report>& waiting) {
+  const auto& context = in.context;
+  std::vector<entrant> out;
+  for (auto& one : rank(routes, context.memory, context.here, context.settings.exposure, context.clock.wall())) {
+    auto& what = routes[one.route];
+    if (one.waits) {
+      waiting.push_back(passed_over(what, *one.waits));
+    } else if (one.why != standing::left_out) {
+      out.push_back(std::move(one.as));
+      in.routes.push_back(std::move(what));
+    }
+  }
+  return out;
+}
+
+/// The result as the plan knows it; the companion that still runs is listed as cancelled, which it is not yet.
+race_result result_of(const schedule& plan, const field& in, const std::vector<lane_report>& waiting) {
+  race_result out;
+  out.number = in.number;
+  out.lanes = plan.reports();
+  if (const auto winner = plan.winner()) out.won = in.routes[*winner].name;
+  for (auto& lane : out.lanes)
+    if (out.won && lane.outcome == base::outcome::cancelled && !lane.penalised_until)
+      lane.error = fmt::format("cancelled: {} won first", *out.won);
+  if (const auto second = plan.companion()) {
+    const auto& what = in.routes[*second];
+    const auto same = [&what](const lane_report& lane) { return lane.route == what.name; };
+    if (std::none_of(out.lanes.begin(), out.lanes.end(), same)) {
+      lane_report running;
+      running.route = what.name;
+      running.kind = what.kind;
+      running.group = what.group;
+      running.error = "to be compared with the winner";
+      out.lanes.push_back(std::move(running));
+    }
+  }
+  out.lanes.insert(out.lanes.end(), waiting.begin(), waiting.end());
+  return out;
+}
+
+/// After both of them brought a list: did one of them hold a newer one back?
+void compare(const schedule& plan, const field& in) {
+  if (!plan.winner() || !plan.companion()) return;
+  const auto& first = in.routes[*plan.winner()].name;
+  const auto& second = in.routes[*plan.companion()].name;
+  auto& context = in.context;
+  const auto& list = context.state.list();
+  for (const auto& report : plan.reports()) {
+    if (report.route != second || !list) continue;
+    const bool newer = report.outcome == base::outcome::won && report.adopted;
+    const bool older = report.outcome == base::outcome::verified_but_older;
+    const auto age = context.state.time(context.clock.wall()).now() - (*list)->issued;
+    if ((!newer && !older) || age < time_to_follow.count()) continue;
+    const auto& frozen = newer ? first : second;
+    context.watch.trust_event({"frozen", fmt::format("{} has a newer list, issued {} hours ago", newer ? second : first,
+                                                     age / time_to_follow.count())},
+                              frozen);
+  }
+}
+
+/// What every lane alone is to blame for. `in.routes` are those of the reports, and more.
+void record(const std::vector<lane_report>& reports, field& in) {
+  auto& context = in.context;
+  auto random = backoff_jitter(context.seed);
+  const auto now = context.clock.wall();
+  for (const auto& report : reports)
+    for (const auto& what : in.routes)
+      if (what.name == report.route) context.memory.record(context.here, what, report, now, unit(random));
+}
 
 } // namespace
 
@@ -72,26 +137,39 @@ awaitable<result<race_result>> race_routes(std::uint64_t number, std::vector<rou
   co_await net::asio::this_coro::throw_if_cancelled(false);
   const auto begun = context.clock.steady();
   context.memory.cap(context.clock.wall());
-  field lanes{number, {}, context};
-  auto penalised = line_up(std::move(routes), context.memory, context.clock.wall(), lanes);
-  schedule plan(entrants_of(lanes.routes), context.settings, context.seed);
+  field in{number, context, context.memory.penalised(), backoff_jitter(context.seed)};
+  std::vector<lane_report> waiting;
+  auto entrants = line_up_routes(std::move(routes), in, waiting);
+  schedule plan(std::move(entrants), context.settings, context.seed, context.compare);
 
-  context.watch.race_started(number, lanes.routes.size());
-  const std::function<awaitable<lane_report>(std::size_t, net::progress_fn)> run = [&lanes](std::size_t lane,
-                                                                                            net::progress_fn progress) {
-    return watched_lane(lanes.number, lanes.routes[lane], lanes.context, lanes.dates, {}, std::move(progress));
+  std::optional<std::chrono::milliseconds> decided_after;
+  const auto result_now = [&] {
+    auto out = result_of(plan, in, waiting);
+    const auto until_now = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady() - begun);
+    out.elapsed = decided_after.value_or(until_now);
+    return out;
   };
-  auto running = net::race<lane_report>(plan, run, context.clock);
+  const auto tell = [&](base::steady_time now) {
+    decided_after = std::chrono::duration_cast<std::chrono::milliseconds>(now - begun);
+    context.watch.race_ended(result_now());
+  };
+  interruptible within(plan, context.epoch, tell);
+  context.watch.race_started(number, in.routes.size());
+  const std::function<awaitable<lane_report>(std::size_t, net::progress_fn)> run = [&in](std::size_t lane,
+                                                                                         net::progress_fn progress) {
+    return watched_lane(in, in.routes[lane], {}, std::move(progress));
+  };
+  auto running = net::race<lane_report>(within, run, context.clock);
   const auto ended = co_await std::move(running);
 
-  auto random = backoff_jitter(context.seed);
-  const auto now = context.clock.wall();
-  for (const auto& report : plan.reports()) context.memory.record(report, now, unit(random));
-  race_result out{number, {}, plan.reports(), {}};
-  out.lanes.insert(out.lanes.end(), penalised.begin(), penalised.end());
-  if (const auto winner = plan.winner()) out.won = lanes.routes[*winner].name;
-  out.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady() - begun);
-  context.watch.race_ended(number, out.won);
+  auto out = result_now();
+  out.verdict = judge(plan.reports(), context.gateway);
+  out.interrupted = within.interrupted();
+  if (out.verdict == verdict::open) record(plan.reports(), in);
+  if (decided_after)
+    compare(plan, in);
+  else
+    context.watch.race_ended(out);
   if (!ended) co_return ended.error();
   co_return out;
 }
@@ -99,15 +177,14 @@ awaitable<result<race_result>> race_routes(std::uint64_t number, std::vector<rou
 awaitable<lane_report> poll_route(route what, race_context context, bool roots_first) {
   co_await net::asio::this_coro::throw_if_cancelled(false);
   context.memory.cap(context.clock.wall());
-  if (context.memory.penalised(what.name, context.clock.wall()))
-    co_return passed_over(what, *context.memory.of(what.name));
+  field in{0, context, context.memory.penalised(), backoff_jitter(context.seed)};
+  in.routes.push_back(std::move(what));
   lane_task task;
   task.roots_first = roots_first;
   if (const auto& list = context.state.list()) task.unless = list->id();
-  auto running = watched_lane(0, what, context, std::make_shared<date_waiver>(), task, nullptr);
+  auto running = watched_lane(in, in.routes.front(), task, nullptr);
   auto report = co_await std::move(running);
-  auto random = backoff_jitter(context.seed);
-  context.memory.record(report, context.clock.wall(), unit(random));
+  record({report}, in);
   co_return report;
 }
 

@@ -6,9 +6,11 @@
 #include "net/race.hpp"
 #include "trust/document.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace landfall::fallback {
@@ -35,6 +37,31 @@ struct document_request {
 /// but the whole one is its own. A failure says `where` when it got as far as a place.
 using fetch_fn = std::function<awaitable<result<trust::unverified_document>>(document_request, net::progress_fn)>;
 
+/// What being noticed on this route costs (design: exposure).
+enum class cost : std::uint8_t {
+  quiet,       ///< looks like what everybody does: a TLS connection to a web server
+  conspicuous, ///< stands out to whoever looks: random bytes, tor, the DHT
+  telling,     ///< says in plain what it is for: a zone of ours in a query; never under `quiet`
+};
+
+/// What an observer of the wire gets from a lane of this route. Set by sidecar/, which knows the target.
+struct visibility {
+  fallback::cost cost = cost::quiet;
+  bool shows_name = false;   ///< a name of ours stands in its ClientHello: what an SNI filter looks at
+  bool plain_lookup = false; ///< begins with a plaintext DNS query, whose answer may be false
+  friend bool operator==(const visibility&, const visibility&) = default;
+};
+
+/// What routes of this kind usually show:
+///
+///   https    quiet        name in the SNI   plaintext look-up of the name
+///   fronted  quiet        the front's       plaintext look-up of the front
+///   bridge   conspicuous  none              none: lines hold addresses
+///   onion    conspicuous  none              none
+///   dns      telling      in the query      is one
+///   dht      conspicuous  none              none: compiled nodes
+[[nodiscard]] visibility usual_visibility(std::string_view kind) noexcept;
+
 struct route {
   std::string name;  ///< unique: the key of the network memory
   std::string kind;  ///< "https", "fronted", "bridge", "onion", "dns", "dht"
@@ -43,6 +70,9 @@ struct route {
   fetch_fn fetch;
   std::vector<base::place> places{}; ///< those known without a look-up: fronts, fixed addresses; a route whose every
                                      ///< known place is penalised waits
+  std::optional<visibility> seen{};  ///< nothing: usual_visibility(kind)
 };
+
+[[nodiscard]] visibility visibility_of(const route& what) noexcept;
 
 } // namespace landfall::fallback

@@ -1,9 +1,6 @@
 #include "fallback/schedule.hpp"
 
-#include "fallback/random.hpp"
-
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace landfall::fallback {
@@ -13,28 +10,22 @@ constexpr double jitter = 0.2;
 constexpr auto never = base::steady_time::max();
 } // namespace
 
-std::vector<std::size_t> rank(std::span<const entrant> routes) {
-  std::vector<std::size_t> order(routes.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  // The index breaks ties: what std::stable_sort does, without libstdc++'s deprecated buffer, which clang refuses.
-  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(routes[i].tier, i); });
-  return order;
-}
-
 bool ends_race(const lane_report& report) noexcept {
   if (report.tier != trust::tier::a) return false;
   return report.outcome == base::outcome::won || report.outcome == base::outcome::verified_same;
 }
 
-schedule::schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed)
-    : entrants_(std::move(entrants)), lanes_(entrants_.size()), settings_(settings), random_(seed) {
+schedule::schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed,
+                   std::chrono::milliseconds compare)
+    : line_(std::move(entrants)), lanes_(line_.size()), settings_(settings), random_(seed), compare_(compare) {
   // A cap of nought would wait for ever. config/ refuses it; a pure class does not rely on that.
   settings_.max_lanes = std::max(1, settings_.max_lanes);
   settings_.max_lanes_per_group = std::max(1, settings_.max_lanes_per_group);
 }
 
 net::race_action schedule::next(base::steady_time now) {
-  if (winner_ || reports_.size() == lanes_.size()) return net::finish{};
+  if (winner_) return after_win(now);
+  if (reports_.size() == lanes_.size()) return net::finish{};
   if (!tier_) {
     tier_ = next_tier();
     tier_opened_ = due_ = now;
@@ -69,30 +60,53 @@ void schedule::progressed(std::size_t lane, base::stage at, base::steady_time no
   // A name that resolves is no progress on the way to the server: a poisoned answer is the fastest one.
   if (state.at != phase::running || at < base::stage::connect || at <= state.reached) return;
   state.reached = at;
-  if (lane == newest_) due_ = std::max(due_, std::min(now + delay_, state.started + longest_restart));
+  if (lane == newest_ && line_[lane].head_start == std::chrono::milliseconds(0))
+    due_ = std::max(due_, std::min(now + delay_, state.started + longest_restart));
 }
 
 void schedule::ended(std::size_t lane, lane_report report, base::steady_time) {
   auto& state = lanes_[lane];
   if (state.at == phase::done) return;
   state.at = phase::done;
-  state.failed_hard = base::policy_of(report.outcome).hard;
+  // One that a penalty kept from running has failed: there is nothing to wait for.
+  state.failed_hard = base::policy_of(report.outcome).hard || report.penalised_until;
   if (!winner_ && ends_race(report)) winner_ = lane;
   ++failures_to_answer_;
+  std::vector<bool> waiting(lanes_.size());
+  for (std::size_t i = 0; i < lanes_.size(); ++i) waiting[i] = lanes_[i].at == phase::waiting;
+  line_.learn(lane, report, tier_.value_or(line_[lane].tier), waiting);
   reports_.push_back(std::move(report));
 }
 
-/// The first lane up to this tier whose group has room.
+bool schedule::decided() const noexcept {
+  if (!winner_) return reports_.size() == lanes_.size();
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (lanes_[i].at == phase::running && i != companion_) return false;
+  return won_at_.has_value();
+}
+
+/// The first lane up to this tier that may run beside those that do.
 std::optional<std::size_t> schedule::candidate(int tier) const {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i].at != phase::waiting || entrants_[i].tier > tier) continue;
-    if (entrants_[i].group.empty()) return i;
-    int of_group = 0;
-    for (std::size_t k = 0; k < lanes_.size(); ++k)
-      if (lanes_[k].at == phase::running && entrants_[k].group == entrants_[i].group) ++of_group;
-    if (of_group < settings_.max_lanes_per_group) return i;
-  }
+  for (const auto i : line_.order())
+    if (lanes_[i].at == phase::waiting && line_[i].tier <= tier && !held_back(i) && room_in_group(i)) return i;
   return std::nullopt;
+}
+
+/// Under `quiet` no conspicuous route runs beside a quiet one that has not failed, nor before one.
+bool schedule::held_back(std::size_t lane) const {
+  if (settings_.exposure != config::exposure::quiet || !line_[lane].conspicuous) return false;
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (!line_[i].conspicuous && lanes_[i].at != phase::done) return true;
+  return false;
+}
+
+bool schedule::room_in_group(std::size_t lane) const {
+  const auto& group = line_[lane].group;
+  if (group.empty()) return true;
+  int running = 0;
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (lanes_[i].at == phase::running && line_[i].group == group) ++running;
+  return running < settings_.max_lanes_per_group;
 }
 
 /// `now` when another lane may run; else the moment when enough silent ones stop counting, if time alone does that.
@@ -119,7 +133,7 @@ base::steady_time schedule::slot_free(base::steady_time now) const {
 std::optional<int> schedule::next_tier() const {
   std::optional<int> out;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    const int tier = entrants_[i].tier;
+    const int tier = line_[i].tier;
     if (lanes_[i].at == phase::waiting && (!tier_ || tier > *tier_) && (!out || tier < *out)) out = tier;
   }
   return out;
@@ -131,7 +145,7 @@ base::steady_time schedule::next_tier_due() const {
   auto last = tier_opened_;
   bool all_hard = true;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (entrants_[i].tier != *tier_) continue;
+    if (line_[i].tier != *tier_) continue;
     if (lanes_[i].at != phase::waiting) last = std::max(last, lanes_[i].started);
     all_hard = all_hard && lanes_[i].at == phase::done && lanes_[i].failed_hard;
   }
@@ -147,14 +161,62 @@ std::chrono::nanoseconds schedule::jittered_delay() {
 void schedule::start(std::size_t lane, base::steady_time now) {
   lanes_[lane].at = phase::running;
   lanes_[lane].started = now;
-  if (entrants_[lane].tier > *tier_) {
-    tier_ = entrants_[lane].tier;
+  if (line_[lane].tier > *tier_) {
+    tier_ = line_[lane].tier;
     tier_opened_ = now;
   }
   newest_ = lane;
   delay_ = jittered_delay();
-  due_ = now + delay_;
+  due_ = now + std::max<std::chrono::nanoseconds>(delay_, line_[lane].head_start);
   if (failures_to_answer_ > 0) --failures_to_answer_;
+}
+
+net::race_action schedule::after_win(base::steady_time now) {
+  if (!won_at_) {
+    won_at_ = now;
+    if (compare_ > std::chrono::milliseconds(0)) companion_ = choose_companion();
+  }
+  if (!companion_) return net::finish{};
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    auto& lane = lanes_[i];
+    if (lane.at != phase::running || i == companion_ || lane.told_to_stop) continue;
+    lane.told_to_stop = true;
+    return net::cancel_lane{i};
+  }
+  auto& second = lanes_[*companion_];
+  if (second.at == phase::done || now >= *won_at_ + compare_) return net::finish{};
+  if (second.at != phase::waiting) return net::wait_until{*won_at_ + compare_};
+  second.at = phase::running;
+  second.started = now;
+  return net::start_lane{*companion_};
+}
+
+/// Of another kind before of another group; one that runs before one that would be started, and of those that run the
+/// one that is furthest.
+std::optional<std::size_t> schedule::choose_companion() const {
+  for (const bool other_kind : {true, false}) {
+    std::optional<std::size_t> best;
+    for (const auto i : line_.order()) {
+      if (lanes_[i].at != phase::running || (other_kind ? line_[i].kind == line_[*winner_].kind : !may_be_compared(i)))
+        continue;
+      if (!best || lanes_[i].reached > lanes_[*best].reached) best = i;
+    }
+    if (best) return best;
+    for (const auto i : line_.order())
+      if (lanes_[i].at == phase::waiting && may_be_compared(i) &&
+          (!other_kind || line_[i].kind != line_[*winner_].kind))
+        return i;
+  }
+  return std::nullopt;
+}
+
+/// Of another group; and to compare is no reason to be noticed.
+bool schedule::may_be_compared(std::size_t lane) const {
+  const auto& winner = line_[*winner_];
+  const auto& other = line_[lane];
+  if (!other.group.empty() && other.group == winner.group) return false;
+  const bool noticed = other.conspicuous && !winner.conspicuous && settings_.exposure != config::exposure::fast;
+  return !noticed || lanes_[lane].at == phase::running;
 }
 
 } // namespace landfall::fallback

@@ -1,25 +1,26 @@
-// schedule: which lane starts when. Pure: routes, settings and what happened in; actions out (net::race_plan).
+// schedule: which lane starts when. Pure: entrants, settings and what happened in; actions out (net::race_plan).
 //
-// Lanes start in order of tier, then of the file; one whose group is full is passed over until there is room. The next
+// Lanes start in order of tier, then as ranked; one whose group is full is passed over until there is room. The next
 // one starts `attempt_delay` after the last start (± 20 % from the given random source), restarted on progress of the
 // newest lane, 1.5 s in all; at once when a lane failed; a higher tier only `tier_gap` after the start of the last lane
 // of the tier before, or 1 s after it when that whole tier failed hard. At most `max_lanes` at a time (a lane without
 // SYN-ACK for 1.5 s no longer counts until it answers; 8 at most), `max_lanes_per_group` of one group (silent ones
-// count here: what is of one group fails together, and more SYNs to it only draw attention). Ends at the first lane
-// whose report `ends_race`, or when all ended.
+// count here: what is of one group fails together, and more SYNs to it only draw attention). A lane with a head start
+// runs alone for that long, unless it fails.
 //
-// Room for what comes later: a ranking that knows more gives `entrants` another order and other tiers; a head start is
-// a tier of its own; neither changes this class.
+// How a lane failed changes the plan of those that have not started (line_up.hpp).
+//
+// Decided by the first lane whose report `ends_race`, or when all ended. After a win one lane of another kind of route,
+// or else of another group, which already runs or would be the next, runs on for `compare` at most: two lists of one
+// version, or a newer one on another route, are seen only by who looks twice. All others are cancelled at the win.
 #pragma once
 
-#include "config/settings.hpp"
-#include "fallback/lane.hpp"
+#include "fallback/line_up.hpp"
+#include "fallback/random.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <random>
-#include <span>
 #include <vector>
 
 namespace landfall::fallback {
@@ -32,15 +33,8 @@ inline constexpr std::chrono::milliseconds longest_restart{1500};
 /// The tier gap when every route of the tier failed hard: there is nothing left to wait for but a burst to avoid.
 inline constexpr std::chrono::milliseconds hard_tier_gap{1000};
 inline constexpr std::size_t max_sockets = 8; ///< lanes running at a time, silent ones included
-
-/// One route as the schedule sees it.
-struct entrant {
-  std::string group;
-  int tier = 1;
-};
-
-/// The order in which routes are tried: tier, then the order given. Indices into `routes`.
-[[nodiscard]] std::vector<std::size_t> rank(std::span<const entrant> routes);
+/// How long a second route may take to be compared with the winner: a whole fetch of a slow one.
+inline constexpr std::chrono::milliseconds compare_after_win{5000};
 
 /// True when this lane brought a list of tier A that is not below the floor: adopted, or byte for byte the one in hand.
 /// The latter happens when a race was asked for (refresh) while the list in hand is fresh: no newer one is on that
@@ -50,8 +44,10 @@ struct entrant {
 
 class schedule final : public net::race_plan<lane_report> {
 public:
-  /// `entrants` in ranked order, tiers never falling; `seed` for the jitter, printed by tests.
-  schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed);
+  /// `entrants` in ranked order, tiers never falling; `seed` for the jitter, printed by tests. `compare` 0: everything
+  /// ends with the win.
+  schedule(std::vector<entrant> entrants, config::fallback_settings settings, std::uint64_t seed,
+           std::chrono::milliseconds compare = compare_after_win);
 
   [[nodiscard]] net::race_action next(base::steady_time now) override;
   void progressed(std::size_t lane, base::stage at, base::steady_time now) override;
@@ -60,6 +56,10 @@ public:
   /// Reports in the order in which lanes ended.
   [[nodiscard]] const std::vector<lane_report>& reports() const noexcept { return reports_; }
   [[nodiscard]] std::optional<std::size_t> winner() const noexcept { return winner_; }
+  /// The lane that runs on, or ran on, to be compared with the winner.
+  [[nodiscard]] std::optional<std::size_t> companion() const noexcept { return companion_; }
+  /// Nothing but the companion runs any more, and nothing else will.
+  [[nodiscard]] bool decided() const noexcept;
 
 private:
   enum class phase : std::uint8_t { waiting, running, done };
@@ -67,23 +67,30 @@ private:
     phase at = phase::waiting;
     base::steady_time started{};
     base::stage reached = base::stage::none; ///< connect or later: SYN-ACK seen
-    bool failed_hard = false;
+    bool failed_hard = false, told_to_stop = false;
   };
 
   [[nodiscard]] std::optional<std::size_t> candidate(int tier) const;
+  [[nodiscard]] bool held_back(std::size_t lane) const;
+  [[nodiscard]] bool room_in_group(std::size_t lane) const;
   [[nodiscard]] base::steady_time slot_free(base::steady_time now) const;
   [[nodiscard]] std::optional<int> next_tier() const;
   [[nodiscard]] base::steady_time next_tier_due() const;
   [[nodiscard]] std::chrono::nanoseconds jittered_delay();
   void start(std::size_t lane, base::steady_time now);
+  [[nodiscard]] net::race_action after_win(base::steady_time now);
+  [[nodiscard]] std::optional<std::size_t> choose_companion() const;
+  [[nodiscard]] bool may_be_compared(std::size_t lane) const;
 
-  std::vector<entrant> entrants_;
+  line_up line_;
   std::vector<lane_state> lanes_;
   config::fallback_settings settings_;
   std::mt19937_64 random_;
+  std::chrono::milliseconds compare_;
   std::vector<lane_report> reports_;
-  std::optional<std::size_t> winner_;
-  std::optional<int> tier_; ///< the highest one open; nothing before the first call of next()
+  std::optional<std::size_t> winner_, companion_;
+  std::optional<base::steady_time> won_at_; ///< and the companion chosen
+  std::optional<int> tier_;                 ///< the highest one open; nothing before the first call of next()
   base::steady_time tier_opened_{};
   std::optional<std::size_t> newest_;  ///< the lane started last
   std::chrono::nanoseconds delay_{};   ///< jittered anew for every start

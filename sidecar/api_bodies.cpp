@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace landfall::sidecar {
 
 namespace json = boost::json;
@@ -12,6 +14,12 @@ json::array strings(const std::vector<std::string>& list) {
   json::array out;
   for (const auto& text : list) out.emplace_back(text);
   return out;
+}
+
+/// Plain integers, as everywhere in our JSON.
+std::int64_t hundredths(double weight) { return std::llround(weight * 100); }
+json::value or_null(const std::optional<std::int64_t>& number) {
+  return number ? json::value(*number) : json::value(nullptr);
 }
 
 json::object lane_json(const lane_view& lane) {
@@ -46,6 +54,30 @@ json::object to_json(const fallback::lane_report& report) {
 json::array to_json(const std::vector<fallback::lane_report>& reports) {
   json::array out;
   for (const auto& report : reports) out.push_back(to_json(report));
+  return out;
+}
+
+json::array to_json(const std::vector<fallback::explained_route>& order) {
+  json::array out;
+  for (const auto& one : order) {
+    json::object shown{{"route", one.route},
+                       {"kind", one.kind},
+                       {"why", fallback::name(one.why)},
+                       {"because", fallback::explain(one.why)},
+                       {"conspicuous", one.conspicuous},
+                       {"waits", nullptr},
+                       {"last", nullptr}};
+    if (one.waits)
+      shown["waits"] = json::object{{"until", one.waits->until},
+                                    {"outcome", base::name(one.waits->why)},
+                                    {"scope", fallback::name(one.waits->on)}};
+    if (one.last) shown["last"] = json::object{{"outcome", base::name(*one.last)}, {"at", one.last_at}};
+    shown["odds"] = json::object{{"wins", hundredths(one.odds.wins)},
+                                 {"failures", hundredths(one.odds.failures)},
+                                 {"median_ms", or_null(one.odds.median_ms)},
+                                 {"spread_ms", or_null(one.odds.spread_ms)}};
+    out.push_back(std::move(shown));
+  }
   return out;
 }
 

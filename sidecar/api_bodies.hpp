@@ -2,6 +2,7 @@
 // users depend on every key (docs/API.md shows each with an example).
 #pragma once
 
+#include "fallback/explain.hpp"
 #include "fallback/race.hpp"
 #include "peers/selection.hpp"
 #include "sidecar/race_watch.hpp"
@@ -54,6 +55,9 @@ struct status {
 /// {"route","kind","outcome","stage","error","ms","explain","hint"}
 [[nodiscard]] boost::json::object to_json(const fallback::lane_report& report);
 [[nodiscard]] boost::json::array to_json(const std::vector<fallback::lane_report>& reports);
+/// Of each {"route","kind","why","because","conspicuous","waits":null|{"until","outcome","scope"},
+/// "last":null|{"outcome","at"},"odds":{"wins","failures","median_ms","spread_ms"}}; weights in hundredths.
+[[nodiscard]] boost::json::array to_json(const std::vector<fallback::explained_route>& order);
 /// {"peers","short","degraded","provisional","socks"}
 [[nodiscard]] boost::json::object to_json(const handed_over& answer);
 /// One peer as in /v1/peers.

@@ -1,6 +1,7 @@
 #include "sidecar/engine.hpp"
 
 #include "base/log.hpp"
+#include "fallback/rank.hpp"
 #include "net/deadline.hpp"
 #include "net/socket.hpp"
 
@@ -25,6 +26,18 @@ constexpr std::chrono::seconds clock_tolerance = 1h;
 /// Outcomes come in bursts: one write for all of them.
 constexpr std::chrono::seconds book_delay = 5s;
 
+/// Design §9: what says in plain what it is for is never used under `quiet`.
+void leave_out_telling(route_set& routes) {
+  for (const auto& route : routes.usable) {
+    if (fallback::visibility_of(route).cost != fallback::cost::telling) continue;
+    for (auto& shown : routes.known)
+      if (shown.name == route.name) shown.off = fallback::explain(fallback::standing::left_out);
+  }
+  std::erase_if(routes.usable, [](const fallback::route& route) {
+    return fallback::visibility_of(route).cost == fallback::cost::telling;
+  });
+}
+
 std::uint64_t random_seed() { return crypto::random_below(std::numeric_limits<std::uint64_t>::max()); }
 
 } // namespace
@@ -43,7 +56,12 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
     : settings_(std::move(settings)), clock_(clock), options_(options), held_(std::move(held)), events_(clock),
       watch_(
           events_, [this](const trust::event& happened) { on_trust(happened); },
-          [this](bool provisional) { on_adopted(provisional); }),
+          [this](bool provisional) { on_adopted(provisional); },
+          [this](const fallback::race_result& ended) { last_race_ = ended; }),
+      system_network_(options.network ? nullptr : net::system_network(executor, settings_.sidecar.interface)),
+      where_(events_, options.network ? *options.network : *system_network_, held_->memory,
+             !settings_.network.lab && settings_.sidecar.upstream_proxy.reveal().empty(),
+             [this](const std::string& about, std::string text) { held_->warn(about, std::move(text)); }),
       through_(executor, settings_), poked_(executor), changed_(executor), selection_seed_(random_seed()),
       pace_(clock.steady(), random_seed()) {
   held_->on_complaint([this](const std::string& text) { events_.publish("local_error", {{"detail", text}}); });
@@ -54,6 +72,17 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
 }
 
 awaitable<void> engine::run() {
+  co_await net::asio::this_coro::throw_if_cancelled(false);
+  const auto executor = co_await net::asio::this_coro::executor;
+  net::scope beside(executor);
+  beside.spawn(where_.watch([this] { on_network(); }));
+  auto driving = drive();
+  co_await std::move(driving);
+  beside.cancel();
+  co_await beside.join();
+}
+
+awaitable<void> engine::drive() {
   for (bool cancelled = false; !stopping_ && !cancelled; cancelled = co_await net::was_cancelled()) {
     held_->memory.cap(clock_.wall());
     look_at_clock();
@@ -82,18 +111,34 @@ void engine::stop() {
 }
 
 fallback::race_context engine::context() {
-  return {held_->trust, held_->memory, clock_, watch_, settings_.fallback, config::lane_deadlines{}, random_seed()};
+  return {held_->trust,
+          held_->memory,
+          clock_,
+          watch_,
+          settings_.fallback,
+          config::lane_deadlines{},
+          random_seed(),
+          where_.here(),
+          where_.gateway(),
+          [this] { return where_.epoch(); }};
 }
 
 awaitable<void> engine::race() {
   handed_.clear();
   ++race_number_;
   auto ended = co_await fallback::race_routes(race_number_, routes_.usable, context());
-  raced_ = true;
-  if (ended) last_race_ = std::move(*ended);
+  const bool cut = ended && ended->interrupted;
+  raced_ = !cut;
+  if (ended) {
+    where_.judged(ended->verdict);
+    last_race_ = std::move(*ended);
+  }
   held_->save_memory();
   refresh_routes();
-  pace_.raced(clock_.steady(), facts());
+  if (cut)
+    pace_.interrupted(clock_.steady());
+  else
+    pace_.raced(clock_.steady(), facts());
   changed_.notify();
 }
 
@@ -102,10 +147,10 @@ const fallback::route* engine::route_to_poll() const {
   std::set<std::string> kinds;
   std::vector<const fallback::route*> free;
   for (const auto& route : routes_.usable)
-    if (!held_->memory.penalised(route.name, wall)) kinds.insert(route.kind);
+    if (!held_->memory.waits(where_.here(), route, wall)) kinds.insert(route.kind);
   const auto kind = pace_.kind_to_poll(kinds);
   for (const auto& route : routes_.usable)
-    if (route.kind == kind && !held_->memory.penalised(route.name, wall)) free.push_back(&route);
+    if (route.kind == kind && !held_->memory.waits(where_.here(), route, wall)) free.push_back(&route);
   return free.empty() ? nullptr : free[crypto::random_below(free.size())];
 }
 
@@ -123,6 +168,7 @@ awaitable<void> engine::poll() {
 void engine::refresh_routes() {
   const auto& list = held_->trust.list();
   routes_ = make_routes(settings_, list ? &**list : nullptr, through_);
+  if (settings_.fallback.exposure == config::exposure::quiet) leave_out_telling(routes_);
   for (const auto& route : routes_.known)
     held_->warn("off-" + route.name,
                 route.off.empty() ? route.off : fmt::format("route {} is off: {}", route.name, route.off));
@@ -133,6 +179,13 @@ void engine::on_trust(const trust::event& happened) {
   if (happened.name != "equivocation") return;
   held_->warn(happened.name, fmt::format("equivocation: {}", happened.detail));
   held_->save_trust(); // with the evidence
+}
+
+/// Penalties stay with the network where they were earned. A race that runs notices by itself.
+void engine::on_network() {
+  pace_.network_changed(clock_.steady());
+  poked_.notify();
+  changed_.notify();
 }
 
 void engine::look_at_clock() {
@@ -167,11 +220,12 @@ bool engine::needs_race() const { return held_->trust.tier(clock_.wall()) != tru
 
 pace::facts engine::facts() const {
   const auto wall = clock_.wall();
-  pace::facts known{!needs_race(), held_->trust.list() && !held_->trust.list_is_seed(), std::nullopt};
+  pace::facts known{!needs_race(), held_->trust.list() && !held_->trust.list_is_seed(), std::nullopt,
+                    where_.no_network(), where_.behind_portal()};
   for (const auto& route : routes_.usable) {
-    const auto* memory = held_->memory.of(route.name);
-    const auto wait = memory ? std::max<base::unix_time>(memory->until - wall, 0) : 0;
-    known.free_in = std::min(known.free_in.value_or(pace::duration::max()), pace::duration(std::chrono::seconds(wait)));
+    const auto waits = held_->memory.waits(where_.here(), route, wall);
+    const pace::duration in = waits ? std::chrono::seconds(waits->until - wall) : std::chrono::seconds(0);
+    known.free_in = std::min(known.free_in.value_or(pace::duration::max()), in);
   }
   return known;
 }

@@ -6,6 +6,7 @@
 //   older, or nothing     a race at once, again with growing pauses until tier A; penalised routes wait their time
 //   all peers failed      (reported by the VPN) a race
 //   POST /v1/refresh      a race; penalties stay
+//   no network            nothing but a refresh, until there is one; another network is another memory (whereabouts)
 //
 // One driver coroutine (run) does all of it, so there is never more than one race. Does no network I/O before run().
 #pragma once
@@ -16,6 +17,7 @@
 #include "sidecar/pace.hpp"
 #include "sidecar/race_watch.hpp"
 #include "sidecar/routes.hpp"
+#include "sidecar/whereabouts.hpp"
 
 #include <memory>
 #include <set>
@@ -23,8 +25,9 @@
 namespace landfall::sidecar {
 
 struct engine_options {
-  bool demo = false;     ///< network `demo` is allowed
-  bool one_race = false; ///< run() ends after one race: `landfall peers`
+  bool demo = false;                      ///< network `demo` is allowed
+  bool one_race = false;                  ///< run() ends after one race: `landfall peers`
+  net::network_source* network = nullptr; ///< outlives the engine; nullptr: the system's
 };
 
 class engine final : public api_handler {
@@ -55,6 +58,7 @@ private:
   engine(net::asio::any_io_executor executor, config::settings settings, const base::clock& clock,
          engine_options options, std::unique_ptr<holdings> held);
 
+  [[nodiscard]] net::awaitable<void> drive();
   [[nodiscard]] net::awaitable<void> race();
   [[nodiscard]] net::awaitable<void> poll();
   [[nodiscard]] fallback::race_context context();
@@ -63,6 +67,7 @@ private:
   void look_at_clock();
   void on_trust(const trust::event& happened);
   void on_adopted(bool provisional);
+  void on_network();
 
   [[nodiscard]] bool needs_race() const;
   [[nodiscard]] pace::facts facts() const;
@@ -72,6 +77,7 @@ private:
   [[nodiscard]] handed_over choose(const get_peers& asked);
   [[nodiscard]] fallback::lane_report explain(const known_route& route) const;
   [[nodiscard]] std::vector<fallback::lane_report> explained() const;
+  [[nodiscard]] fallback::lane_report untried_yet(const known_route& route) const;
   [[nodiscard]] api_answer answer_now(api_call call);
   [[nodiscard]] api_answer answer_peers(const handed_over& out) const;
   [[nodiscard]] api_answer answer_explain() const;
@@ -86,6 +92,8 @@ private:
   std::unique_ptr<holdings> held_;
   event_bus events_;
   race_watch watch_;
+  std::unique_ptr<net::network_source> system_network_; ///< unless options_.network
+  whereabouts where_;
   transports through_;
   route_set routes_;
   notifier poked_;   ///< the driver looks again

@@ -71,23 +71,40 @@ fallback::lane_report engine::explain(const known_route& route) const {
   const auto& before = last_race_.lanes;
   const auto last = std::find_if(before.begin(), before.end(), same);
   if (!route.off.empty()) return untried(route, "off: " + route.off);
-  if (watch_.racing() && running != now.end()) {
-    if (running->ended) return *running->ended;
+  const auto tried = watch_.racing() && running != now.end();
+  if (tried && running->ended) return *running->ended;
+  if (where_.offline()) {
+    auto report = untried(route, std::string(base::explain(base::outcome::offline)));
+    report.outcome = base::outcome::offline;
+    return report;
+  }
+  if (tried) {
     auto report = untried(route, "no answer yet");
     report.outcome = base::outcome::timed_out;
     report.stage = running->stage;
     return report;
   }
   if (last != before.end() && last->outcome != base::outcome::cancelled) return *last;
-  if (held_->memory.penalised(route.name, clock_.wall())) {
-    const auto& memory = *held_->memory.of(route.name);
+  auto report = untried_yet(route);
+  return report.outcome == base::outcome::cancelled && last != before.end() ? *last : report;
+}
+
+/// Under a penalty, as what put it there; else cancelled: its turn did not come.
+fallback::lane_report engine::untried_yet(const known_route& route) const {
+  const auto wall = clock_.wall();
+  for (const auto& usable : routes_.usable) {
+    if (usable.name != route.name) continue;
+    const auto waits = held_->memory.waits(where_.here(), usable, wall);
+    if (!waits) continue;
     auto report = untried(route, fmt::format("penalised until {:%Y-%m-%d %H:%M:%S} UTC: {}",
-                                             fmt::gmtime(std::time_t{memory.until}), base::explain(memory.last)));
-    report.outcome = memory.last;
+                                             fmt::gmtime(std::time_t{waits->until}), base::explain(waits->why)));
+    report.outcome = waits->why;
+    report.penalised_until = waits->until;
     return report;
   }
-  if (last != before.end()) return *last;
-  return untried(route, watch_.racing() ? "its turn has not come yet" : "not tried yet");
+  if (watch_.racing()) return untried(route, "its turn has not come yet");
+  if (last_race_.won) return untried(route, fmt::format("not tried: {} won before its turn", *last_race_.won));
+  return untried(route, "not tried yet");
 }
 
 std::vector<fallback::lane_report> engine::explained() const {
@@ -109,9 +126,10 @@ status engine::describe() const {
   if (now.race) now.lanes = watch_.lanes();
   for (const auto& route : routes_.known) {
     route_status shown{route, watch_.running(route.name), 0, std::nullopt};
-    if (const auto* memory = held_->memory.of(route.name)) {
-      if (held_->memory.penalised(route.name, wall)) shown.penalised_until = memory->until;
-      if (memory->last != base::outcome::cancelled) shown.last = memory->last;
+    for (const auto& usable : routes_.usable) {
+      if (usable.name != route.name) continue;
+      if (const auto waits = held_->memory.waits(where_.here(), usable, wall)) shown.penalised_until = waits->until;
+      if (const auto* record = held_->memory.record_of(where_.here(), usable)) shown.last = record->last;
     }
     now.routes.push_back(std::move(shown));
   }
@@ -148,6 +166,12 @@ api_answer engine::answer_peers(const handed_over& out) const {
 api_answer engine::answer_explain() const {
   json::object body{{"race", last_race_.number}, {"won", nullptr}, {"lanes", to_json(explained())}};
   if (last_race_.won) body["won"] = *last_race_.won;
+  const auto order =
+      fallback::explain(routes_.usable, held_->memory, where_.here(), settings_.fallback.exposure, clock_.wall());
+  body["network"] = json::object{
+      {"known", where_.known()}, {"offline", where_.offline()}, {"captive_portal", where_.behind_portal()}};
+  body["exposure"] = config::name(settings_.fallback.exposure);
+  body["order"] = to_json(order);
   return ok(200, body);
 }
 

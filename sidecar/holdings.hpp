@@ -6,7 +6,7 @@
 
 #include "base/file.hpp"
 #include "config/settings.hpp"
-#include "fallback/penalties.hpp"
+#include "fallback/memory.hpp"
 #include "peers/book.hpp"
 #include "trust/store.hpp"
 
@@ -30,7 +30,7 @@ public:
                                                                     const base::clock& clock, bool demo);
 
   trust::state trust;
-  fallback::penalties memory;
+  fallback::network_memory memory;
   peers::book book;
 
   /// Save, or warn. Writing takes a few milliseconds (fsync).

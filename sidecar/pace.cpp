@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr pace::duration first_pause = 2s, longest_pause = 5min, longest_pause_with_list = 1h;
+constexpr pace::duration longest_pause_at_portal = 1min, interrupted_pause = 2s;
 constexpr pace::duration client_pause = 30s, refresh_pause = 2s, longest_failed_pause = 1h;
 constexpr pace::duration first_poll_least = 10min, first_poll_most = 60min, poll_least = 4h, poll_most = 8h;
 constexpr pace::duration root_least = 21h, root_most = 24h;
@@ -40,10 +41,11 @@ pace::step pace::next(steady_time now, const facts& known) const {
   // A refresh is answered even when all routes wait: the race that it asked for tells for how long.
   const auto refresh = last_race_ ? *last_race_ + refresh_pause : steady_time::min();
   if (refresh_wanted_ && now >= refresh) return {act::race, now};
-  const auto race = next_race(now, known);
+  const auto race = known.no_network ? steady_time::max() : next_race(now, known);
+  const auto poll = known.fresh && !known.no_network ? next_poll_ : steady_time::max();
   if (now >= race) return {act::race, now};
-  if (known.fresh && now >= next_poll_) return {act::poll, now};
-  auto until = known.fresh ? std::min(race, next_poll_) : race;
+  if (now >= poll) return {act::poll, now};
+  auto until = std::min(race, poll);
   if (refresh_wanted_) until = std::min(until, refresh);
   return {act::wait, until};
 }
@@ -71,7 +73,21 @@ void pace::raced(steady_time now, const facts& after) {
     return;
   }
   next_race_ += between(pause_ * 4 / 5, pause_ * 6 / 5);
-  pause_ = std::min(pause_ * 2, after.usable ? longest_pause_with_list : longest_pause);
+  const auto longest = after.behind_portal ? longest_pause_at_portal
+                       : after.usable      ? longest_pause_with_list
+                                           : longest_pause;
+  pause_ = std::min(pause_ * 2, longest);
+}
+
+void pace::interrupted(steady_time now) {
+  next_race_ = cut_at_ ? std::max(now, *cut_at_ + interrupted_pause) : now;
+  cut_at_ = now;
+  pause_ = first_pause;
+}
+
+void pace::network_changed(steady_time now) {
+  next_race_ = std::min(next_race_, after_last(now, interrupted_pause));
+  pause_ = first_pause;
 }
 
 bool pace::polled(steady_time now, const std::string& kind) {

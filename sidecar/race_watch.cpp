@@ -48,10 +48,11 @@ void race_watch::lane_ended(std::uint64_t race, const fallback::lane_report& rep
   events_.publish("lane_ended", std::move(data));
 }
 
-void race_watch::race_ended(std::uint64_t race, const std::optional<std::string>& won) {
+void race_watch::race_ended(const fallback::race_result& ended) {
   racing_.reset();
-  boost::json::object data{{"race", race}, {"won", nullptr}};
-  if (won) data["won"] = *won;
+  on_ended_(ended);
+  boost::json::object data{{"race", ended.number}, {"won", nullptr}};
+  if (ended.won) data["won"] = *ended.won;
   events_.publish("race_ended", std::move(data));
 }
 

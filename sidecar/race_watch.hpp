@@ -23,15 +23,17 @@ class race_watch final : public fallback::observer {
 public:
   using trust_fn = std::function<void(const trust::event&)>;
   using adopted_fn = std::function<void(bool provisional)>;
+  using ended_fn = std::function<void(const fallback::race_result&)>;
 
-  race_watch(event_bus& events, trust_fn on_trust, adopted_fn on_adopted)
-      : events_(events), on_trust_(std::move(on_trust)), on_adopted_(std::move(on_adopted)) {}
+  race_watch(event_bus& events, trust_fn on_trust, adopted_fn on_adopted, ended_fn on_ended)
+      : events_(events), on_trust_(std::move(on_trust)), on_adopted_(std::move(on_adopted)),
+        on_ended_(std::move(on_ended)) {}
 
   void race_started(std::uint64_t race, std::size_t routes) override;
   void lane_started(std::uint64_t race, const fallback::route& route) override;
   void lane_progress(std::uint64_t race, const fallback::route& route, base::stage at) override;
   void lane_ended(std::uint64_t race, const fallback::lane_report& report) override;
-  void race_ended(std::uint64_t race, const std::optional<std::string>& won) override;
+  void race_ended(const fallback::race_result& ended) override;
   void trust_event(const trust::event& happened, const std::string& route) override;
   void list_adopted(bool provisional) override;
 
@@ -49,6 +51,7 @@ private:
   event_bus& events_;
   trust_fn on_trust_;
   adopted_fn on_adopted_;
+  ended_fn on_ended_;
   std::optional<std::uint64_t> racing_;
   std::vector<lane_view> lanes_;
   lane_counts counts_;

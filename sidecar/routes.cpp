@@ -1,6 +1,7 @@
 #include "sidecar/routes.hpp"
 
 #include "fronting/https_route.hpp"
+#include "sidecar/exposure.hpp"
 
 #include <fmt/format.h>
 
@@ -62,11 +63,13 @@ struct makes_way {
 void add(route_set& set, const config::route& route, const makes_way& ways) {
   known_route shown{route.name, std::string(config::kind_of(route.target)), route.tier, {}};
   auto made = std::visit(ways, route.target);
-  if (auto* why = std::get_if<std::string>(&made))
+  if (auto* why = std::get_if<std::string>(&made)) {
     shown.off = std::move(*why);
-  else
+  } else {
     set.usable.push_back(
         {shown.name, shown.kind, route.group, route.tier, std::get<fallback::fetch_fn>(std::move(made))});
+    set.usable.back().seen = visibility_of(route, ways.settings);
+  }
   set.known.push_back(std::move(shown));
 }
 

@@ -289,6 +289,45 @@ class sidecar_running:
         self._sidecar.__exit__()
 
 
+class Memory(WithLab):
+    def test_what_worked_here_goes_first_after_a_restart_and_nothing_readable_is_kept(self):
+        self.serve(good=self.publisher.list(1))
+        sidecar = self.lab.sidecar("a", self.dead_route("broken-one"), self.lab.route("good", tier=3),
+                                   settings="[fallback]\ntier_gap_ms = 100")
+        with sidecar:
+            sidecar.peers(freshness="fresh")
+            explained = sidecar.ask("/v1/explain")[1]
+            self.assertEqual([(r["route"], r["why"]) for r in explained["order"]],
+                             [("good", "proven"), ("broken-one", "doubted")])
+        for name in ("memory.json", "memory.key"):
+            path = os.path.join(sidecar.state, name)
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+            with open(path, "rb") as file:
+                kept = file.read()
+            for word in (b"good", b"broken", b"127.0.0.1", b"https", lab.NETWORK.encode()):
+                self.assertNotIn(word, kept)
+        with sidecar:
+            events = sidecar.events()
+            number = sidecar.ask("/v1/refresh", "POST")[1]["race"]
+            self.assertEqual(events.until("lane_started", race=number)["route"], "good")
+            self.assertEqual(events.until("race_ended", race=number)["won"], "good")
+            events.close()
+
+    def test_killed_in_the_middle_of_a_race(self):
+        sidecar = self.lab.sidecar("a", self.dead_route("dead"), self.silent_route())
+        with sidecar:
+            events = sidecar.events()
+            events.until("lane_ended", route="dead")
+            with open(os.path.join(sidecar.state, "memory.key"), "rb") as file:
+                key = file.read()
+            sidecar.stop(signal.SIGKILL)
+        with sidecar:
+            self.assertEqual([w for w in sidecar.status()["warnings"] if "set aside" in w], [])
+            with open(os.path.join(sidecar.state, "memory.key"), "rb") as file:
+                self.assertEqual(file.read(), key)
+            sidecar.stop(signal.SIGKILL)
+
+
 class Ends(WithLab):
     def test_sigterm_during_a_race_with_a_waiting_client_and_a_watcher(self):
         with self.lab.sidecar("a", self.silent_route()) as sidecar:

@@ -1,15 +1,13 @@
-// Who waits until when, and what of it survives a restart, a damaged file and a clock that steps.
+// Who waits until when, and what a penalty falls on.
 #include "fallback/penalties.hpp"
 
 #include <doctest/doctest.h>
 
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
+#include <random>
 
 using namespace landfall;
 using base::outcome;
+using base::place;
 using fallback::penalties;
 
 namespace {
@@ -17,228 +15,236 @@ namespace {
 constexpr base::unix_time now = 1'795'132'800;
 constexpr base::unix_time hour = 3600, day = 24 * hour;
 
-struct folder {
-  folder() : path((std::filesystem::temp_directory_path() / "landfall-test.XXXXXX").string()) {
-    REQUIRE(::mkdtemp(path.data()));
-  }
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  std::string path;
-};
+const auto keys = std::make_shared<const fallback::keyer>(base::secret(std::string(32, 'k')));
+const auto home = keys->network("home"), work = keys->network("work");
 
-fallback::lane_report report(outcome what, std::string route = "r") {
+fallback::route route(std::string name = "r", std::vector<place> places = {}) {
+  fallback::route out;
+  out.name = std::move(name);
+  out.kind = "https";
+  out.places = std::move(places);
+  return out;
+}
+
+fallback::lane_report report(outcome what, std::optional<place> where = std::nullopt) {
   fallback::lane_report out;
-  out.route = std::move(route);
+  out.route = "r";
   out.outcome = what;
+  out.where = std::move(where);
   if (what == outcome::won || what == outcome::verified_same) out.tier = trust::tier::a;
   return out;
 }
 
-base::unix_time wait_after(outcome what) {
-  penalties memory;
-  memory.record(report(what), now, 0.999);
-  const auto* route = memory.of("r");
-  return route ? route->until - now : -1;
-}
+struct book : penalties {
+  book() : penalties(keys) {}
+  void met(const fallback::route& what, outcome how, std::optional<place> where = std::nullopt,
+           base::unix_time at = now, double jitter = 0.999) {
+    apply(home, what, report(how, std::move(where)), at, jitter);
+  }
+  [[nodiscard]] base::unix_time wait(const fallback::route& what, const fallback::network_id& on = home) const {
+    const auto waits = of(on, what, now);
+    return waits ? waits->until - now : 0;
+  }
+};
+
+const place a{"198.51.100.7", 443, {}}, a_other_port{"198.51.100.7", 8443, {}}, b{"203.0.113.9", 443, {}};
+const place front{"198.51.100.7", 443, "cdn-a.example.com"}, front_by_name{{}, 443, "cdn-a.example.com"};
 
 } // namespace
 
-TEST_CASE("each class of failure waits as the policy says") {
+TEST_CASE("each class of failure waits as the policy says, here, and where the document is to blame everywhere") {
   struct row {
     outcome what;
-    base::unix_time wait;
+    base::unix_time here, elsewhere;
   };
   const row rows[] = {
-      {outcome::timed_out, 180},
-      {outcome::stalled_after_hello, 180},
-      {outcome::reset_after_hello, 180},
-      {outcome::reset_before_hello, 180},
-      {outcome::refused, 1},
-      {outcome::unreachable, 1},
-      {outcome::http_status, 1},
-      {outcome::clock_suspect, 1},
-      {outcome::front_refused, day},
-      {outcome::tls_certificate, hour},
-      {outcome::below_threshold, day},
-      {outcome::bad_root, day},
-      {outcome::rolled_back, day},
-      {outcome::wrong_network, day},
-      {outcome::wrong_channel, day},
-      {outcome::too_large, hour},
-      {outcome::malformed, hour},
+      {outcome::timed_out, 180, 0},
+      {outcome::stalled_after_hello, 180, 0},
+      {outcome::reset_after_hello, 180, 0},
+      {outcome::reset_before_hello, 180, 0},
+      {outcome::refused, 1, 0},
+      {outcome::unreachable, 1, 0},
+      {outcome::dns_poisoned, 1, 0},
+      {outcome::http_status, 1, 0},
+      {outcome::clock_suspect, 1, 0},
+      {outcome::front_refused, day, 0},
+      {outcome::tls_certificate, hour, 0},
+      {outcome::below_threshold, day, day},
+      {outcome::bad_root, day, day},
+      {outcome::rolled_back, day, day},
+      {outcome::wrong_network, day, day},
+      {outcome::wrong_channel, day, day},
+      {outcome::too_large, hour, hour},
+      {outcome::malformed, hour, hour},
   };
   for (const auto& row : rows) {
     CAPTURE(base::name(row.what));
-    CHECK(wait_after(row.what) == row.wait);
+    book one;
+    one.met(route(), row.what);
+    CHECK(one.wait(route()) == row.here);
+    CHECK(one.wait(route(), work) == row.elsewhere);
+    CHECK(one.wait(route("another")) == 0);
   }
 }
 
 TEST_CASE("who is not to blame does not wait") {
-  for (const auto what :
-       {outcome::won, outcome::verified_same, outcome::verified_but_older, outcome::not_modified, outcome::equivocation,
-        outcome::offline, outcome::captive_portal, outcome::local_error, outcome::stalled_after_bytes}) {
+  for (const auto what : {outcome::won, outcome::verified_same, outcome::verified_but_older, outcome::not_modified,
+                          outcome::equivocation, outcome::offline, outcome::captive_portal, outcome::local_error,
+                          outcome::stalled_after_bytes, outcome::cancelled}) {
     CAPTURE(base::name(what));
-    penalties memory;
-    memory.record(report(what), now, 0.5);
-    CHECK_FALSE(memory.penalised("r", now));
-    REQUIRE(memory.of("r"));
-    CHECK(memory.of("r")->last == what);
+    book one;
+    one.met(route(), what, a);
+    CHECK(one.all().empty());
   }
 }
 
-TEST_CASE("a lane that we cancelled leaves no trace") {
-  penalties memory;
-  memory.record(report(outcome::cancelled), now, 0.5);
-  CHECK_FALSE(memory.of("r"));
-  memory.record(report(outcome::timed_out), now, 0.5);
-  const auto before = *memory.of("r");
-  memory.record(report(outcome::cancelled), now + 10, 0.5);
-  CHECK(*memory.of("r") == before);
+TEST_CASE("a penalty falls on what failed, and on whatever is known to lead there") {
+  struct row {
+    const char* name;
+    std::vector<place> known;
+    outcome what;
+    std::optional<place> where;
+    bool route_waits, address_waits, other_port_waits, front_waits;
+  };
+  const row rows[] = {
+      {"an address that is known beforehand", {a, b}, outcome::timed_out, a, false, true, true, false},
+      {"the only one that is known: the route waits with it", {a}, outcome::timed_out, a, true, true, true, false},
+      {"an address that a name led to: the route too, or it would look up the name to no end",
+       {},
+       outcome::timed_out,
+       a,
+       true,
+       true,
+       true,
+       false},
+      {"a port", {a, b}, outcome::reset_before_hello, a, false, true, false, false},
+      {"a front that refuses", {front_by_name, b}, outcome::front_refused, front, false, false, false, true},
+      {"the address of a front that is known by name: the name too",
+       {front_by_name, b},
+       outcome::reset_after_hello,
+       front,
+       false,
+       true,
+       true,
+       true},
+      {"a front whose address is configured: the address alone",
+       {front, b},
+       outcome::reset_after_hello,
+       front,
+       false,
+       true,
+       true,
+       false},
+      {"nobody knows where: the route", {a, b}, outcome::timed_out, std::nullopt, true, false, false, false},
+      {"a front refused by somebody who is none: the route", {}, outcome::front_refused, a, true, false, false, false},
+      {"a certificate: the route, never its CDN", {front}, outcome::tls_certificate, front, true, false, false, false},
+      {"a forgery: the route, never its CDN", {front}, outcome::below_threshold, front, true, false, false, false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    book one;
+    const auto what = route("r", row.known);
+    one.met(what, row.what, row.where);
+    CHECK((one.wait(what) > 0) == row.route_waits);
+    CHECK(one.avoids(home, a, now) == row.address_waits);
+    CHECK(one.avoids(home, a_other_port, now) == row.other_port_waits);
+    CHECK(one.avoids(home, front_by_name, now) == row.front_waits);
+    CHECK_FALSE_MESSAGE(one.avoids(work, front, now), "a place is penalised on one network");
+    CHECK_FALSE(one.avoids(home, b, now));
+  }
+}
+
+TEST_CASE("a route waits for the first of its places that is free again, and tells why") {
+  book one;
+  const auto what = route("r", {a, front_by_name});
+  one.met(what, outcome::front_refused, front_by_name);
+  CHECK(one.wait(what) == 0);
+  one.met(what, outcome::timed_out, a, now - 80);
+  const auto waits = one.of(home, what, now);
+  REQUIRE(waits);
+  CHECK(waits->until == now + 100);
+  CHECK(waits->why == outcome::timed_out);
+  CHECK(waits->on == base::penalty_scope::address);
+  CHECK_MESSAGE(one.wait(route("s", {a})) == 100, "another route that is known to lead there waits as well");
+}
+
+TEST_CASE("a shorter penalty does not end a longer one") {
+  book one;
+  one.met(route(), outcome::tls_certificate);
+  one.met(route(), outcome::refused, std::nullopt, now + 5);
+  CHECK(one.wait(route()) == hour);
 }
 
 TEST_CASE("the backoff doubles per failure in a row up to a minute, its upper half jittered") {
   const base::unix_time longest[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
-  penalties late, early;
+  book late, early;
   for (const auto wait : longest) {
     CAPTURE(wait);
-    late.record(report(outcome::refused), now, 0.999999);
-    early.record(report(outcome::refused), now, 0);
-    CHECK(late.of("r")->until - now == wait);
-    CHECK(early.of("r")->until - now == (wait + 1) / 2);
-  }
-  CHECK(late.of("r")->failures == 9);
-}
-
-TEST_CASE("a success clears what was there, and only a fresh list counts as a win") {
-  struct row {
-    const char* name;
-    outcome what;
-    std::optional<trust::tier> tier;
-    std::int64_t wins;
-  };
-  const row rows[] = {
-      {"a fresh list", outcome::won, trust::tier::a, 1},
-      {"the fresh list that we hold", outcome::verified_same, trust::tier::a, 1},
-      {"the old list that we hold", outcome::verified_same, trust::tier::b, 0},
-      {"a lagging cache", outcome::verified_but_older, trust::tier::a, 0},
-      {"a poll that found nothing new", outcome::not_modified, std::nullopt, 0},
-  };
-  for (const auto& row : rows) {
-    CAPTURE(row.name);
-    penalties memory;
-    memory.record(report(outcome::below_threshold), now, 0.5);
-    CHECK(memory.penalised("r", now + day - 1));
-    auto success = report(row.what);
-    success.tier = row.tier;
-    memory.record(success, now + 1, 0.5);
-    CHECK_FALSE(memory.penalised("r", now + 1));
-    CHECK(memory.of("r")->failures == 0);
-    CHECK(memory.of("r")->wins == row.wins);
-    CHECK(memory.of("r")->tries == 2);
+    late.met(route(), outcome::refused, std::nullopt, now, 0.999999);
+    early.met(route(), outcome::refused, std::nullopt, now, 0);
+    CHECK(late.wait(route()) == wait);
+    CHECK(early.wait(route()) == (wait + 1) / 2);
   }
 }
 
-TEST_CASE("a penalty ends at its moment, and is one route's alone") {
-  penalties memory;
-  memory.record(report(outcome::timed_out, "a"), now, 0.5);
-  CHECK(memory.penalised("a", now + 179));
-  CHECK_FALSE(memory.penalised("a", now + 180));
-  CHECK_FALSE(memory.penalised("b", now));
+TEST_CASE("an authentic list clears what the route waited for, here and everywhere, and its backoff") {
+  for (const auto what : {outcome::won, outcome::verified_same, outcome::verified_but_older, outcome::not_modified}) {
+    CAPTURE(base::name(what));
+    book one;
+    for (int i = 0; i < 5; ++i) one.met(route(), outcome::refused);
+    one.met(route(), outcome::below_threshold);
+    one.met(route(), what);
+    CHECK(one.wait(route()) == 0);
+    CHECK(one.wait(route(), work) == 0);
+    one.met(route(), outcome::refused);
+    CHECK(one.wait(route()) == 1);
+  }
 }
 
-TEST_CASE("the memory survives a restart as it was") {
-  penalties memory;
-  memory.record(report(outcome::refused, "one"), now, 0.3);
-  memory.record(report(outcome::won, "two"), now, 0.3);
-  memory.record(report(outcome::rolled_back, "drei \"ü\" \n"), now, 0.3);
-  const auto back = penalties::from_text(memory.to_text(), now);
-  REQUIRE(back);
-  for (const auto* route : {"one", "two", "drei \"ü\" \n"}) CHECK(*back->of(route) == *memory.of(route));
-  CHECK(back->to_text() == memory.to_text());
+TEST_CASE("a penalty ends at its moment") {
+  book one;
+  one.met(route(), outcome::timed_out, a);
+  CHECK(one.avoids(home, a, now + 179));
+  CHECK_FALSE(one.avoids(home, a, now + 180));
+  CHECK(one.of(home, route(), now + 179));
+  CHECK_FALSE(one.of(home, route(), now + 180));
+}
+
+TEST_CASE("a route that is configured anew under the same name is another route") {
+  book one;
+  auto moved = route();
+  moved.group = "elsewhere.example.net";
+  one.met(route(), outcome::below_threshold);
+  CHECK(one.wait(moved) == 0);
 }
 
 TEST_CASE("after the clock was set back nothing waits longer than the longest penalty") {
-  penalties memory;
-  memory.record(report(outcome::below_threshold), now + 10 * 365 * day, 0.5);
-  const auto back = penalties::from_text(memory.to_text(), now);
+  book one;
+  one.met(route(), outcome::below_threshold, std::nullopt, now + 10 * 365 * day);
+  one.cap(now);
+  CHECK(one.wait(route()) == day);
+}
+
+TEST_CASE("there is a bound; what ends first is forgotten first") {
+  book one;
+  for (std::size_t i = 0; i <= fallback::max_penalties; ++i)
+    one.met(route("route " + std::to_string(i)), outcome::timed_out, std::nullopt,
+            now + static_cast<base::unix_time>(i));
+  CHECK(one.all().size() == fallback::max_penalties);
+  CHECK(one.wait(route("route 0")) == 0);
+  CHECK(one.wait(route("route 1")) == 181);
+}
+
+TEST_CASE("equal things on two networks have two names, and no name says what it is of") {
+  CHECK(keys->address(home, a) != keys->address(work, a));
+  CHECK(keys->route(home, route()) != keys->route(work, route()));
+  CHECK(keys->address(home, a) != keys->address_and_port(home, a));
+  CHECK(keys->network("home") != keys->network("work"));
+  const fallback::keyer other(base::secret(std::string(32, 'o')));
+  CHECK(other.network("home") != home);
+  const auto back = fallback::memory_key::from_hex(home.hex());
   REQUIRE(back);
-  CHECK(back->of("r")->until == now + day);
-  CHECK(back->of("r")->last_at == now);
-
-  memory.cap(now); // the clock was set back while we ran
-  CHECK(memory.of("r")->until == now + day);
-}
-
-TEST_CASE("it remembers a bounded number of routes, those tried last") {
-  penalties memory;
-  for (std::size_t i = 0; i <= fallback::max_remembered_routes; ++i)
-    memory.record(report(outcome::timed_out, "route-" + std::to_string(i)), now + static_cast<base::unix_time>(i), 0.5);
-  CHECK_FALSE(memory.of("route-0"));
-  CHECK(memory.of("route-1"));
-  CHECK(memory.of("route-512"));
-  const auto back = penalties::from_text(memory.to_text(), now);
-  CHECK(back);
-
-  memory.record(report(outcome::timed_out, std::string(fallback::max_route_name + 1, 'x')), now, 0.5);
-  CHECK_FALSE(memory.of(std::string(fallback::max_route_name + 1, 'x')));
-}
-
-TEST_CASE("a damaged text is no memory") {
-  const std::string good =
-      R"({"spec":1,"routes":{"r":{"until":9,"failures":1,"last":"refused","last_at":8,"wins":0,"tries":1}}})";
-  REQUIRE(penalties::from_text(good, now));
-  struct row {
-    const char *name, *what, *with;
-  };
-  const row rows[] = {
-      {"cut short", "}}}", "}}"},
-      {"another spec", "\"spec\":1", "\"spec\":2"},
-      {"no spec", "\"spec\":1,", ""},
-      {"a fraction", "\"until\":9", "\"until\":9.5"},
-      {"text for a number", "\"until\":9", "\"until\":\"9\""},
-      {"a member missing", "\"tries\":1", "\"tired\":1"},
-      {"an unknown outcome", "refused", "tired"},
-      {"negative failures", "\"failures\":1", "\"failures\":-1"},
-      {"more failures than an int holds", "\"failures\":1", "\"failures\":4294967297"},
-      {"more wins than tries", "\"wins\":0", "\"wins\":2"},
-      {"negative wins", "\"wins\":0", "\"wins\":-1"},
-      {"a name twice", "\"wins\":0", "\"wins\":0,\"wins\":0"},
-      {"a route without a name", "\"r\"", "\"\""},
-      {"routes as an array", "{\"r\":", "[{\"r\":"},
-      {"bytes behind", "}}}", "}}}x"},
-  };
-  for (const auto& row : rows) {
-    CAPTURE(row.name);
-    auto text = good;
-    REQUIRE(text.find(row.what) != std::string::npos);
-    text.replace(text.find(row.what), std::string_view(row.what).size(), row.with);
-    CHECK_FALSE(penalties::from_text(text, now));
-  }
-  CHECK_FALSE(penalties::from_text("", now));
-  CHECK_FALSE(penalties::from_text(std::string(fallback::max_memory_text + 1, ' '), now));
-}
-
-TEST_CASE("the file: none is nothing, a damaged one is set aside and told, a good one comes back") {
-  const folder state;
-  const auto file = std::filesystem::path(state.path) / "fallback.json";
-  std::vector<std::string> complaints;
-  CHECK(penalties::load(file, now, complaints).to_text() == penalties().to_text());
-  CHECK(complaints.empty());
-
-  penalties memory;
-  memory.record(report(outcome::timed_out), now, 0.5);
-  REQUIRE(memory.save(file).has_value());
-  CHECK(penalties::load(file, now, complaints).penalised("r", now));
-  CHECK(complaints.empty());
-
-  std::ofstream(file) << "{\"spec\":1,";
-  CHECK_FALSE(penalties::load(file, now, complaints).of("r"));
-  REQUIRE(complaints.size() == 1);
-  CHECK(complaints[0].find("set aside") == 0);
-  CHECK_FALSE(std::filesystem::exists(file));
-  CHECK(std::filesystem::exists(file.string() + ".damaged"));
+  CHECK(*back == home);
+  for (const auto* bad : {"", "00", "0011223344556677889900112233445566", "zz112233445566778899aabbccddeeff"})
+    CHECK_FALSE(fallback::memory_key::from_hex(bad));
 }

@@ -69,8 +69,8 @@ TEST_CASE("a forged list on the fastest route never wins, and waits a day") {
   CHECK(ended.won == "honest");
   CHECK(of(ended, "forger").outcome == outcome::below_threshold);
   CHECK(s.state.list().value()->order.version == 1);
-  CHECK(s.memory.penalised("forger", now + 24 * hour - 1));
-  CHECK_FALSE(s.memory.penalised("honest", now));
+  CHECK(s.penalised("forger", now + 24 * hour - 1));
+  CHECK_FALSE(s.penalised("honest", now));
 }
 
 TEST_CASE("one flipped byte anywhere in the signatures or the payload loses the race") {
@@ -94,7 +94,7 @@ TEST_CASE("a replayed old list never ends a race") {
     CHECK(ended.won == "honest");
     CHECK(of(ended, "replayer").outcome == outcome::rolled_back);
     CHECK(s.watch.count("event rollback replayer") == 1);
-    CHECK(s.memory.penalised("replayer", now + hour));
+    CHECK(s.penalised("replayer", now + hour));
   }
   SUBCASE("alone") {
     sidecar s;
@@ -109,7 +109,7 @@ TEST_CASE("a replayed old list never ends a race") {
     const auto ended = race(s, {route_to(s.serving(s.publisher_.list({.version = 4})), "lagging")});
     CHECK_FALSE(ended.won);
     CHECK(of(ended, "lagging").outcome == outcome::verified_but_older);
-    CHECK_FALSE(s.memory.penalised("lagging", now));
+    CHECK_FALSE(s.penalised("lagging", now));
     CHECK(s.state.list().value()->order.version == 5);
   }
 }
@@ -123,7 +123,7 @@ TEST_CASE("another list of the same version ends no race; ours is kept") {
   CHECK_FALSE(ended.won);
   CHECK(of(ended, "two-faced").outcome == outcome::equivocation);
   CHECK(s.watch.count("event equivocation two-faced") == 1);
-  CHECK_FALSE(s.memory.penalised("two-faced", now));
+  CHECK_FALSE(s.penalised("two-faced", now));
 }
 
 TEST_CASE("a list of a lower tier is adopted provisionally while the race goes on, until tier A") {
@@ -139,7 +139,7 @@ TEST_CASE("a list of a lower tier is adopted provisionally while the race goes o
   const auto provisional = std::find(lines.begin(), lines.end(), "provisional");
   CHECK(provisional < std::find(lines.begin(), lines.end(), "adopted"));
   CHECK(lines.back() == "won by fresh");
-  CHECK_FALSE(s.memory.penalised("older", now));
+  CHECK_FALSE(s.penalised("older", now));
 }
 
 TEST_CASE("when no tier A comes the provisional list stays, and nobody has won") {
@@ -170,7 +170,7 @@ TEST_CASE("losers are cancelled and joined, and nothing is held against them") {
   CHECK(ended.won == "winner");
   for (const auto* loser : {"a", "b"}) {
     CHECK(of(ended, loser).outcome == outcome::cancelled);
-    CHECK_FALSE(s.memory.of(loser));
+    CHECK_FALSE(s.record(loser));
   }
   CHECK(a->living + b->living + winner->living == 0);
   CHECK(a->asked.size() == 1);
@@ -190,8 +190,8 @@ TEST_CASE("cancelled from outside: joined, and what had ended by itself is remem
   CHECK(ended->error().what == outcome::cancelled);
   CHECK(hanging->asked.size() == 1);
   CHECK(hanging->living == 0);
-  CHECK(s.memory.penalised("down", now + 179));
-  CHECK_FALSE(s.memory.of("hanging"));
+  CHECK(s.penalised("down", now + 179));
+  CHECK_FALSE(s.record("hanging"));
   CHECK(s.watch.count("end hanging cancelled") == 1);
   CHECK(s.watch.lines.back() == "won by nobody");
 }
@@ -205,7 +205,7 @@ TEST_CASE("a route that hangs for ever is cut by the whole deadline and waits th
   CHECK(of(ended, "hanging").outcome == outcome::timed_out);
   CHECK(ended.elapsed >= 20ms);
   CHECK(hanging->living == 0);
-  CHECK(s.memory.penalised("hanging", now + 179));
+  CHECK(s.penalised("hanging", now + 179));
 }
 
 TEST_CASE("a penalised route is not touched, but listed with the reason") {
@@ -220,7 +220,7 @@ TEST_CASE("a penalised route is not touched, but listed with the reason") {
   CHECK(down->asked.size() == 1);
   CHECK(of(ended, "down").outcome == outcome::cancelled);
   CHECK(of(ended, "down").error.find("penalised until 20") == 0);
-  CHECK(s.memory.of("down")->tries == 1);
+  CHECK(s.record("down")->failed() == 1);
 
   s.clock.set_wall(now + 180);
   (void)race(s, {route_to(down, "down")});
@@ -234,7 +234,8 @@ TEST_CASE("a penalty from a clock that has been set back since is capped when a 
   (void)race(s, {route_to(forger, "forger")});
   s.clock.set_wall(now);
   (void)race(s, {route_to(forger, "forger")});
-  CHECK(s.memory.of("forger")->until == now + 24 * hour);
+  CHECK(s.penalised("forger", now + 24 * hour - 1));
+  CHECK_FALSE(s.penalised("forger", now + 24 * hour));
 }
 
 TEST_CASE("outcomes are recorded once, after the race") {
@@ -243,14 +244,14 @@ TEST_CASE("outcomes are recorded once, after the race") {
   const auto good = slow(s.serving(s.publisher_.list()), 10ms);
   bool recorded_early = false;
   good->answers = [&, inner = good->answers](const document_request& request) {
-    recorded_early = recorded_early || s.memory.of("down");
+    recorded_early = recorded_early || s.record("down");
     return inner(request);
   };
   const auto ended = race(s, {route_to(down, "down"), route_to(good, "good")});
   CHECK(of(ended, "down").outcome == outcome::refused);
   CHECK_FALSE(recorded_early);
-  CHECK(s.memory.of("down")->tries == 1);
-  CHECK(s.memory.of("good")->wins == 1);
+  CHECK(s.record("down")->failed() == 1);
+  CHECK(s.record("good")->wins == 1);
 }
 
 TEST_CASE("lanes that walk the root chain side by side are not blamed for each other's progress") {
@@ -277,7 +278,7 @@ TEST_CASE("lanes that walk the root chain side by side are not blamed for each o
   CHECK(s.watch.count("event root_adopted one") + s.watch.count("event root_adopted two") +
             s.watch.count("event root_adopted three") ==
         2);
-  for (const auto& lane : ended.lanes) CHECK_FALSE(s.memory.penalised(lane.route, now));
+  for (const auto& lane : ended.lanes) CHECK_FALSE(s.penalised(lane.route, now));
 }
 
 TEST_CASE("routes are raced by tier, whatever their order; no routes is a race that nobody wins") {
@@ -316,8 +317,8 @@ TEST_CASE("the poll asks with the identity of the list in hand and records how i
   CHECK_FALSE(report.tier); // it proves reachability, never freshness
   REQUIRE(from->asked.size() == 1);
   CHECK(from->asked[0].unless == s.state.list()->id());
-  CHECK(s.memory.of("r")->tries == 1);
-  CHECK(s.memory.of("r")->wins == 0);
+  CHECK(s.record("r")->last == outcome::not_modified);
+  CHECK(s.record("r")->wins == 0);
 
   (void)run(fallback::poll_route(route_to(from, "r"), s.context(), true));
   REQUIRE(from->asked.size() == 3);

@@ -246,8 +246,155 @@ TEST_CASE("losers are reported as cancelled, and none of them takes the win") {
   CHECK(std::holds_alternative<net::finish>(plan.next(now)));
 }
 
-TEST_CASE("routes are ranked by tier, then by their order in the file") {
-  const std::vector<fallback::entrant> routes{{"a", 3}, {"b", 1}, {"c", 2}, {"d", 1}};
-  CHECK(fallback::rank(routes) == std::vector<std::size_t>{1, 3, 2, 0});
-  CHECK(fallback::rank({}).empty());
+TEST_CASE("a head start: alone for a second, unless it fails; progress makes it no longer") {
+  const auto ahead = [](model first) {
+    fallback::entrant one{"", 1}, two{"", 1};
+    one.head_start = 1s;
+    fallback::schedule plan({one, two}, {}, 1);
+    base::steady_time now{};
+    REQUIRE(std::get<net::start_lane>(plan.next(now)).lane == 0);
+    if (!first.steps.empty()) plan.progressed(0, first.steps[0].at, now += first.steps[0].after);
+    if (first.ends < 1s) {
+      fallback::lane_report report;
+      report.outcome = first.outcome;
+      plan.ended(0, report, now = base::steady_time{} + first.ends);
+      const auto answer = plan.next(now);
+      return std::holds_alternative<net::start_lane>(answer) ? first.ends : 0ms;
+    }
+    const auto action = plan.next(now);
+    return std::chrono::duration_cast<milliseconds>(std::get<net::wait_until>(action).when - base::steady_time{});
+  };
+  CHECK(ahead(silent()) == 1000ms);
+  CHECK(ahead(answering(900ms)) == 1000ms);
+  CHECK(ahead(failing(300ms, outcome::refused)) == 300ms);
+}
+
+namespace {
+
+model shown(std::string kind, int tier = 1) {
+  auto out = silent({}, tier);
+  out.kind = std::move(kind);
+  return out;
+}
+
+model lying_in(std::string address, int tier = 1) {
+  auto out = silent({}, tier);
+  out.places = {{std::move(address), 443, {}}};
+  return out;
+}
+
+/// A lane that ends so at that place, and how the lanes behind it then start: in which order.
+std::vector<std::size_t> order_after(model first, std::vector<model> rest) {
+  config::fallback_settings settings;
+  settings.max_lanes = 1; // one after the other: the order alone is looked at
+  rest.insert(rest.begin(), std::move(first));
+  for (std::size_t i = 1; i < rest.size(); ++i)
+    rest[i].ends = 10ms, rest[i].outcome = outcome::http_status, rest[i].stage = stage::request;
+  std::vector<std::size_t> out;
+  const auto seen = run(rest, settings, 1);
+  CHECK(seen.complaint == "");
+  for (const auto& one : seen.only(happening::kind::started)) out.push_back(one.lane);
+  return out;
+}
+
+model dropped_at(std::string address, std::string group = {}) {
+  auto out = failing(1000ms, outcome::timed_out);
+  out.stage = stage::connect;
+  out.group = std::move(group);
+  out.where = {std::move(address), 443, {}};
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("how a lane failed changes the order of those that have not started") {
+  const auto reset = failing(50ms, outcome::reset_after_hello), stalled = failing(50ms, outcome::stalled_after_hello);
+  const auto poisoned = failing(50ms, outcome::dns_poisoned), answered = failing(50ms, outcome::http_status);
+  auto fronted_and_reset = reset, far = dropped_at("198.51.100.7");
+  fronted_and_reset.kind = "fronted";
+  far.stage = stage::request;
+  struct order_row {
+    std::string name;
+    model first;
+    std::vector<model> rest;
+    std::vector<std::size_t> order;
+  };
+  const order_row rows[] = {
+      {"a name was filtered: a front is next, out of its tier; a bridge is no quieter",
+       reset,
+       {shown("https"), shown("fronted", 3), shown("bridge", 2)},
+       {0, 2, 1, 3}},
+      {"silence after a name too", stalled, {shown("https"), shown("fronted")}, {0, 2, 1}},
+      {"what showed no name of ours teaches nothing", fronted_and_reset, {shown("https"), shown("fronted")}, {0, 1, 2}},
+      {"an address was dropped: its /24 is last, behind the last tier",
+       dropped_at("198.51.100.7"),
+       {lying_in("198.51.100.200"), lying_in("198.51.101.7"), lying_in("203.0.113.1", 2)},
+       {0, 2, 3, 1}},
+      {"of IPv6 its /48",
+       dropped_at("2001:db8:1:2::7"),
+       {lying_in("2001:db8:1:ffff::1"), lying_in("2001:db8:2::1")},
+       {0, 2, 1}},
+      {"it was connected: no block is dropped", far, {lying_in("198.51.100.200"), lying_in("203.0.113.1")}, {0, 1, 2}},
+      {"what is of its group is last too",
+       dropped_at("198.51.100.7", "cdn"),
+       {silent("cdn"), silent("other")},
+       {0, 2, 1}},
+      {"a name was answered falsely: what needs no look-up is first",
+       poisoned,
+       {shown("https"), shown("bridge"), shown("fronted")},
+       {0, 2, 1, 3}},
+      {"an answer of the server moves nobody", answered, {shown("https"), shown("fronted")}, {0, 1, 2}},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    CHECK(order_after(row.first, row.rest) == row.order);
+  }
+}
+
+TEST_CASE("under quiet no conspicuous route starts before every quiet one has failed") {
+  config::fallback_settings settings;
+  settings.exposure = config::exposure::quiet;
+  const auto seen =
+      run({failing(300ms, outcome::refused), failing(9000ms, outcome::timed_out), shown("bridge", 2)}, settings, 1);
+  const auto starts = seen.only(happening::kind::started);
+  REQUIRE(starts.size() == 3);
+  CHECK(starts[2].lane == 2);
+  CHECK_MESSAGE(starts[2].at == starts[1].at + 9000ms, "at once when the last one failed");
+}
+
+TEST_CASE("after a win one more lane runs on to be compared, of another kind before another group") {
+  auto fast_bridge = shown("bridge"), slow_bridge = shown("bridge");
+  fast_bridge.ends = 2000ms;
+  auto of_cdn = silent("cdn"), winner = winning(700ms);
+  winner.group = "cdn";
+  struct compare_row {
+    std::string name;
+    std::vector<model> lanes;
+    std::optional<std::size_t> companion;
+    milliseconds finished;
+  };
+  const compare_row rows[] = {
+      {"one that runs, to its end", {fast_bridge, winner}, 0, 2000ms},
+      {"for 5 s at most", {slow_bridge, winner}, 0, 5000ms},
+      {"another kind before another group", {silent(), slow_bridge, winner}, 1, 5000ms},
+      {"else another group", {of_cdn, silent("other"), winner}, 1, 5000ms},
+      {"one of the same host proves nothing", {of_cdn, winner}, std::nullopt, 0ms},
+      {"the next in line where none runs", {winner, shown("fronted")}, 1, 5000ms},
+      {"but nothing conspicuous is started for it", {winner, shown("bridge")}, std::nullopt, 0ms},
+      {"nobody else, nothing to wait for", {winner}, std::nullopt, 0ms},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    config::fallback_settings settings;
+    settings.attempt_delay = 1000ms;
+    if (row.lanes.size() == 2 && row.lanes[0].outcome == outcome::won) settings.attempt_delay = 9000ms;
+    const auto seen = run(row.lanes, settings, 1, fallback::compare_after_win);
+    CHECK(seen.complaint == "");
+    REQUIRE(seen.winner);
+    CHECK(seen.companion == row.companion);
+    const auto after = seen.finished - seen.decided;
+    if (!row.companion) CHECK(after == 0ms);
+    if (row.companion && row.finished == 5000ms) CHECK(after == 5000ms);
+    if (row.companion && row.finished == 2000ms) CHECK(seen.finished == 2000ms);
+  }
 }

@@ -2,6 +2,7 @@
 #include "simulator.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
@@ -28,6 +29,18 @@ public:
 private:
   std::mt19937_64 random_;
 };
+
+/// Of every kind, at places in few blocks, with the outcomes that change a plan.
+void make_wild(model& lane, chance& dice) {
+  lane.kind = dice.of<std::string>({"https", "https", "fronted", "bridge", "onion"});
+  const base::place where{fmt::format("198.51.{}.{}", dice.upto(3), dice.upto(9)), 443, {}};
+  lane.where = where;
+  if (dice.in(2)) lane.places = {where};
+  if (lane.list) return;
+  lane.outcome = dice.of({lane.outcome, outcome::timed_out, outcome::reset_after_hello, outcome::stalled_after_hello,
+                          outcome::dns_poisoned});
+  lane.stage = dice.of({stage::connect, stage::tls});
+}
 
 model some_lane(chance& dice) {
   model out;
@@ -91,15 +104,15 @@ struct so_far {
   }
 };
 
-struct world {
+struct setting {
   std::vector<model> lanes;
   config::fallback_settings settings;
   bool groupless = false;
 };
 
-world some_world(std::uint64_t seed) {
+setting some_setting(std::uint64_t seed) {
   chance dice(seed);
-  world out;
+  setting out;
   out.settings.attempt_delay = dice.of({250ms, 250ms, 100ms, 900ms});
   out.settings.tier_gap = dice.of({3000ms, 3000ms, 1500ms, 10000ms});
   out.settings.max_lanes = dice.of({4, 4, 1, 2, 12});
@@ -109,15 +122,11 @@ world some_world(std::uint64_t seed) {
   out.groupless = dice.in(2);
   if (out.groupless)
     for (auto& lane : out.lanes) lane.group.clear();
-  std::vector<model> ranked;
-  std::vector<fallback::entrant> entrants;
-  for (const auto& lane : out.lanes) entrants.push_back({lane.group, lane.tier});
-  for (const auto i : fallback::rank(entrants)) ranked.push_back(out.lanes[i]);
-  out.lanes = std::move(ranked);
+  std::ranges::sort(out.lanes, {}, &model::tier);
   return out;
 }
 
-void check_caps(const world& w, const so_far& before, const happening& start) {
+void check_caps(const setting& w, const so_far& before, const happening& start) {
   const auto& group = w.lanes[start.lane].group;
   CHECK(before.counted(start.at) < w.settings.max_lanes);
   CHECK(before.running() < static_cast<int>(fallback::max_sockets));
@@ -125,7 +134,7 @@ void check_caps(const world& w, const so_far& before, const happening& start) {
 }
 
 /// No lane that stands before it and could start is left out.
-void check_order(const world& w, const so_far& before, const happening& start) {
+void check_order(const setting& w, const so_far& before, const happening& start) {
   CHECK_FALSE(before.lanes[start.lane].started);
   for (std::size_t i = 0; i < start.lane; ++i) {
     if (before.lanes[i].started) continue;
@@ -135,7 +144,7 @@ void check_order(const world& w, const so_far& before, const happening& start) {
 }
 
 /// A start sooner than the delay answers a lane that failed in that moment: one for each.
-void check_spacing(const world& w, const trace& seen, const so_far& before, const happening& start) {
+void check_spacing(const setting& w, const trace& seen, const so_far& before, const happening& start) {
   const nanoseconds least = nanoseconds(w.settings.attempt_delay) * 8 / 10;
   if (start.at - before.last_start >= least) return;
   int ends = 0, starts = 0;
@@ -148,7 +157,7 @@ void check_spacing(const world& w, const trace& seen, const so_far& before, cons
 }
 
 /// Where groups are never full: a tier whose groups are all full counts as opened, and may start later beside others.
-void check_tier_gap(const world& w, const so_far& before, const happening& start) {
+void check_tier_gap(const setting& w, const so_far& before, const happening& start) {
   if (!w.groupless) return;
   const int tier = w.lanes[start.lane].tier;
   int previous = 0;
@@ -169,7 +178,7 @@ void check_tier_gap(const world& w, const so_far& before, const happening& start
 }
 
 /// It ends at the first winning list, else when every lane has ended; and nothing else ends it.
-void check_end(const world& w, const trace& seen) {
+void check_end(const setting& w, const trace& seen) {
   std::optional<std::size_t> first;
   std::size_t ends = 0;
   for (const auto& one : seen.happenings) {
@@ -187,13 +196,23 @@ void check_end(const world& w, const trace& seen) {
   if (!w.lanes.empty()) CHECK(seen.happenings.back().at == seen.finished);
 }
 
+/// Under `quiet`, nothing conspicuous beside or before a quiet one that has not failed.
+void check_quiet(const setting& w, const so_far& before, const happening& start) {
+  const auto conspicuous = [&](std::size_t i) {
+    return fallback::usual_visibility(w.lanes[i].kind).cost != fallback::cost::quiet;
+  };
+  if (w.settings.exposure != config::exposure::quiet || !conspicuous(start.lane)) return;
+  for (std::size_t i = 0; i < w.lanes.size(); ++i)
+    if (!conspicuous(i)) CHECK((before.lanes[i].started && !before.lanes[i].running));
+}
+
 } // namespace
 
 TEST_CASE("every race keeps to the caps, the spacing and the tiers, starts every lane, and ends when it should") {
   int won = 0, lost = 0;
   for (std::uint64_t seed = 0; seed < 10000; ++seed) {
     CAPTURE(seed);
-    const auto w = some_world(seed);
+    const auto w = some_setting(seed);
     const auto seen = run(w.lanes, w.settings, seed);
     REQUIRE(seen.complaint == "");
     for (std::size_t i = 0; i < seen.happenings.size(); ++i) {
@@ -212,6 +231,42 @@ TEST_CASE("every race keeps to the caps, the spacing and the tiers, starts every
   // Both kinds of end were seen often enough to mean something.
   CHECK(won > 1000);
   CHECK(lost > 1000);
+}
+
+TEST_CASE("whatever a race learns on the way: caps, spacing, exposure; every lane gets its turn; compared in 5 s") {
+  int compared = 0, reordered = 0;
+  for (std::uint64_t seed = 0; seed < 10000; ++seed) {
+    CAPTURE(seed);
+    auto w = some_setting(seed);
+    chance dice(~seed);
+    for (auto& lane : w.lanes) make_wild(lane, dice);
+    w.settings.exposure = dice.of({config::exposure::fast, config::exposure::balanced, config::exposure::quiet});
+    const auto seen = run(w.lanes, w.settings, seed, fallback::compare_after_win);
+    REQUIRE(seen.complaint == "");
+    std::size_t highest = 0;
+    for (std::size_t i = 0; i < seen.happenings.size(); ++i) {
+      const auto& one = seen.happenings[i];
+      if (one.what != happening::kind::started) continue;
+      if (seen.winner && one.at >= seen.decided) {
+        CHECK(one.lane == seen.companion);
+        continue;
+      }
+      const so_far before(seen, i, w.lanes.size());
+      check_caps(w, before, one);
+      check_spacing(w, seen, before, one);
+      check_quiet(w, before, one);
+      reordered += one.lane < highest;
+      highest = std::max(highest, one.lane);
+    }
+    if (!seen.winner) CHECK(seen.only(happening::kind::started).size() == w.lanes.size());
+    CHECK(seen.finished - seen.decided <= fallback::compare_after_win);
+    if (!seen.companion) continue;
+    ++compared;
+    const auto &first = w.lanes[*seen.winner], &second = w.lanes[*seen.companion];
+    CHECK((first.kind != second.kind || first.group != second.group || first.group.empty()));
+  }
+  CHECK(compared > 1000);
+  CHECK(reordered > 1000);
 }
 
 TEST_CASE("a seed gives one race; other seeds give others") {

@@ -74,8 +74,8 @@ struct notes final : fallback::observer {
     ended.push_back(report);
     lines.push_back("end " + report.route + " " + std::string(base::name(report.outcome)));
   }
-  void race_ended(std::uint64_t, const std::optional<std::string>& won) override {
-    lines.push_back("won by " + won.value_or("nobody"));
+  void race_ended(const fallback::race_result& ended_now) override {
+    lines.push_back("won by " + ended_now.won.value_or("nobody"));
   }
   void trust_event(const trust::event& event, const std::string& route) override {
     lines.push_back("event " + event.name + " " + route);
@@ -95,7 +95,9 @@ struct sidecar {
     settings.tier_gap = 20ms;
   }
 
-  [[nodiscard]] fallback::race_context context() { return {state, memory, clock, watch, settings, deadlines, 7}; }
+  [[nodiscard]] fallback::race_context context() {
+    return {state, memory, clock, watch, settings, deadlines, 7, here, {}, {}, compare};
+  }
   [[nodiscard]] fallback::lane_context lane() { return {state, clock, watch}; }
 
   /// A server of these documents; roots by version, beginning with 2. What it lacks is 404.
@@ -120,9 +122,25 @@ struct sidecar {
   /// Never answers.
   [[nodiscard]] static std::shared_ptr<server> hanging() { return failing(base::outcome::refused, for_ever); }
 
+  /// What is remembered of a route that route_to made.
+  [[nodiscard]] static fallback::route called(std::string name) {
+    fallback::route out;
+    out.name = std::move(name);
+    out.kind = "https";
+    return out;
+  }
+  [[nodiscard]] bool penalised(std::string route, base::unix_time at) const {
+    return memory.waits(here, called(std::move(route)), at).has_value();
+  }
+  [[nodiscard]] const fallback::route_record* record(std::string route) const {
+    return memory.record_of(here, called(std::move(route)));
+  }
+
   publisher publisher_;
   trust::state state;
-  fallback::penalties memory;
+  fallback::network_memory memory{base::secret(std::string(fallback::memory_secret_size, 'k'))};
+  fallback::network_id here = memory.network_of("home");
+  std::chrono::milliseconds compare{0};
   fixed_wall clock{now};
   notes watch;
   config::fallback_settings settings;

@@ -222,7 +222,7 @@ TEST_CASE("the engine's answers have the shapes that docs/API.md shows") {
   const auto none = answer(asked);
   CHECK(none.status == 503);
   CHECK(keys(none) == names{"error", "message", "hint", "lanes"});
-  CHECK(keys(answer(get_explain{})) == names{"race", "won", "lanes"});
+  CHECK(keys(answer(get_explain{})) == names{"race", "won", "lanes", "network", "exposure", "order"});
   CHECK(keys(answer(post_refresh{})) == names{"race"});
   CHECK(answer(post_refresh{}).status == 202);
   CHECK(answer(get_health{}).status == 200);

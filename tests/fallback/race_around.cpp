@@ -1,0 +1,235 @@
+// What surrounds a race: penalised places, a network that changes or a machine that sleeps in the middle, being
+// offline, a login page, and the comparison after a win.
+#include "world.hpp"
+
+#include <boost/asio/post.hpp>
+
+using namespace landfall;
+using namespace landfall::fakes;
+using base::outcome;
+using base::stage;
+using fallback::race_result;
+using fallback::race_routes;
+
+namespace {
+
+race_result race(sidecar& s, std::vector<fallback::route> routes, fallback::epoch_fn epoch = {}) {
+  auto context = s.context();
+  context.epoch = std::move(epoch);
+  auto out = run(race_routes(1, std::move(routes), context));
+  REQUIRE(out.has_value());
+  return std::move(*out);
+}
+
+const lane_report& of(const race_result& from, std::string_view route) {
+  for (const auto& lane : from.lanes)
+    if (lane.route == route) return lane;
+  REQUIRE_MESSAGE(false, "no report of that route");
+  return from.lanes.front();
+}
+
+const base::place dropped{"198.51.100.7", 443, {}};
+
+std::shared_ptr<server> failing_at(base::place where, outcome how, stage at, std::chrono::milliseconds after = 0ms) {
+  auto out = sidecar::failing(how, after);
+  out->answers = [where, how, at](const document_request&) -> server::answer {
+    auto why = base::fail(how, "as told", at);
+    why.where = where;
+    return why;
+  };
+  return out;
+}
+
+/// As a fetch does: contacts nothing that is to be avoided.
+void respect_penalties(server& of, base::place where) {
+  of.answers = [where, inner = of.answers](const document_request& request) -> server::answer {
+    if (request.avoid && request.avoid(where)) return base::fail(outcome::cancelled);
+    return inner(request);
+  };
+}
+
+fallback::route in_group(fallback::route what, std::string group) {
+  what.group = std::move(group);
+  return what;
+}
+
+} // namespace
+
+TEST_CASE("a place that one lane found closed is closed to all, in this race and the next") {
+  sidecar s;
+  const auto first = failing_at(dropped, outcome::timed_out, stage::connect);
+  const auto same_place = s.serving(s.publisher_.list());
+  same_place->list_after = 20ms;
+  respect_penalties(*same_place, dropped);
+  auto known = route_to(s.serving(s.publisher_.list()), "known to lie there");
+  known.places = {dropped};
+  const auto ended = race(s, {route_to(first, "first"), route_to(same_place, "led there"), known});
+  CHECK_FALSE(ended.won);
+  CHECK(of(ended, "led there").outcome == outcome::cancelled);
+  CHECK_FALSE(of(ended, "led there").penalised_until);
+  CHECK(of(ended, "known to lie there").outcome == outcome::cancelled);
+  CHECK(of(ended, "known to lie there").penalised_until == now + 180);
+  CHECK(s.watch.count("start known to lie there") == 0);
+
+  const auto next = race(s, {route_to(same_place, "led there"), known});
+  CHECK(of(next, "led there").outcome == outcome::cancelled);
+  CHECK(same_place->asked.size() == 2);
+  s.here = s.memory.network_of("elsewhere");
+  CHECK_MESSAGE(race(s, {route_to(same_place, "led there")}).won, "on another network the place may be open");
+}
+
+TEST_CASE(
+    "the network changes, or the machine sleeps, in the middle: what ran is cancelled and counts against nobody") {
+  sidecar s;
+  std::uint64_t epoch = 0;
+  const auto before = sidecar::failing(outcome::refused);
+  const auto cut = failing_at(dropped, outcome::reset_after_hello, stage::tls, 40ms);
+  const auto hanging = sidecar::hanging();
+  hanging->on_asked = [&] { ++epoch; };
+  const auto ended = race(s, {route_to(before, "before"), route_to(cut, "cut"), route_to(hanging, "hanging")},
+                          [&epoch] { return epoch; });
+  CHECK(ended.interrupted);
+  CHECK_FALSE(ended.won);
+  CHECK_MESSAGE(s.penalised("before", now), "it had failed on the network where it ran");
+  CHECK(of(ended, "cut").outcome == outcome::cancelled);
+  CHECK_FALSE(s.record("cut"));
+  CHECK_FALSE(s.memory.penalised().avoids(s.here, dropped, now));
+  CHECK_FALSE(s.record("hanging"));
+  CHECK(before->living + cut->living + hanging->living == 0);
+}
+
+TEST_CASE("a change that wakes nobody is noticed within a second") {
+  sidecar s;
+  int asked = 0;
+  const auto hanging = sidecar::hanging();
+  const auto ended = race(s, {route_to(hanging, "hanging")}, [&asked] { return std::uint64_t(++asked > 3); });
+  CHECK(ended.interrupted);
+  CHECK(ended.elapsed < 3s);
+}
+
+TEST_CASE("a win before the change stands") {
+  sidecar s;
+  const auto good = s.serving(s.publisher_.list());
+  s.compare = 50ms;
+  const auto hanging = sidecar::hanging();
+  good->list_after = 10ms;
+  const auto epochs = [&s] { return std::uint64_t(s.watch.count("won by good")); };
+  const auto ended = race(s, {route_to(hanging, "hanging"), route_to(good, "good")}, epochs);
+  CHECK_FALSE(ended.interrupted);
+  CHECK(ended.won == "good");
+}
+
+TEST_CASE("offline, or behind a login page, nobody is to blame") {
+  SUBCASE("offline") {
+    sidecar s;
+    const auto away = failing_at(dropped, outcome::unreachable, stage::connect);
+    const auto ended = race(s, {in_group(route_to(away, "a"), "a"), in_group(route_to(away, "b"), "b")});
+    CHECK(ended.verdict == fallback::verdict::offline);
+    CHECK(s.memory.penalised().all().empty());
+  }
+  SUBCASE("a login page") {
+    sidecar s;
+    const auto page = failing_at({"10.0.0.1", 443, {}}, outcome::tls_certificate, stage::tls);
+    const auto ended = race(s, {in_group(route_to(page, "a"), "a"), in_group(route_to(page, "b"), "b")});
+    CHECK(ended.verdict == fallback::verdict::captive_portal);
+    CHECK(s.memory.penalised().all().empty());
+  }
+  SUBCASE("the same of one host") {
+    sidecar s;
+    const auto away = failing_at(dropped, outcome::tls_certificate, stage::tls);
+    const auto ended = race(s, {route_to(away, "a")});
+    CHECK(ended.verdict == fallback::verdict::open);
+    CHECK(s.penalised("a", now));
+  }
+}
+
+TEST_CASE("after a win one lane is compared: the race is told as ended before, and the other lane's end after") {
+  sidecar s;
+  s.compare = 5s;
+  const auto good = s.serving(s.publisher_.list({.version = 4})), same = s.serving(s.publisher_.list({.version = 4}));
+  same->list_after = 60ms;
+  good->list_after = 10ms;
+  const auto ended = race(s, {route_to(same, "second"), route_to(good, "good"), route_to(sidecar::hanging(), "third")});
+  CHECK(ended.won == "good");
+  CHECK(of(ended, "second").outcome == outcome::verified_same);
+  CHECK(of(ended, "third").error == "cancelled: good won first");
+  CHECK(ended.elapsed < 50ms);
+  const auto& lines = s.watch.lines;
+  const auto at = [&lines](std::string_view line) { return std::find(lines.begin(), lines.end(), line); };
+  CHECK(at("won by good") != lines.end());
+  CHECK(at("adopted") < at("won by good"));
+  CHECK(at("end third cancelled") < at("won by good"));
+  CHECK(at("won by good") < at("end second verified_same"));
+  CHECK(s.watch.count("won by good") == 1);
+}
+
+TEST_CASE("two publishers' words for one version are told as equivocation although the race is won") {
+  sidecar s;
+  s.compare = 5s;
+  const auto one = s.serving(s.publisher_.list({.version = 4})),
+             two = s.serving(s.publisher_.list({.version = 4, .peers = 3}));
+  two->list_after = 40ms;
+  one->list_after = 10ms;
+  const auto ended = race(s, {route_to(two, "two"), route_to(one, "one")});
+  CHECK(ended.won == "one");
+  CHECK(of(ended, "two").outcome == outcome::equivocation);
+  CHECK(s.watch.count("event equivocation two") == 1);
+}
+
+TEST_CASE("a route without the newest list, long after another has it, is told as frozen") {
+  struct row {
+    const char* name;
+    std::int64_t first, second; ///< versions
+    base::unix_time age;        ///< of the newer one
+    const char* event;          ///< nullptr: none
+  };
+  const row rows[] = {
+      {"the winner was behind", 4, 5, 2 * 3600, "event frozen first"},
+      {"the other was behind", 5, 4, 2 * 3600, "event frozen second"},
+      {"the newer one is new: a cache that follows", 4, 5, 60, nullptr},
+      {"both the same", 5, 5, 2 * 3600, nullptr},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    sidecar s;
+    s.compare = 5s;
+    const auto list = [&](std::int64_t version) {
+      list_options how;
+      how.version = version;
+      how.issued = now - row.age - (version == 5 ? 0 : 60);
+      return s.serving(s.publisher_.list(how));
+    };
+    const auto first = list(row.first), second = list(row.second);
+    first->list_after = 10ms;
+    second->list_after = 40ms;
+    const auto ended = race(s, {route_to(second, "second"), route_to(first, "first")});
+    CHECK(ended.won == "first");
+    std::ptrdiff_t frozen = 0;
+    for (const auto* event : {"event frozen first", "event frozen second"}) frozen += s.watch.count(event);
+    CHECK(frozen == (row.event ? 1 : 0));
+    if (row.event) CHECK(s.watch.count(row.event) == 1);
+  }
+}
+
+TEST_CASE("the comparison ends after its time, and with the race when that is cancelled") {
+  sidecar s;
+  s.compare = 30ms;
+  const auto hanging = sidecar::hanging(), good = s.serving(s.publisher_.list());
+  good->list_after = 10ms;
+  const auto ended = race(s, {route_to(hanging, "hanging"), route_to(good, "good")});
+  CHECK(ended.won == "good");
+  CHECK(of(ended, "hanging").outcome == outcome::cancelled);
+  CHECK(hanging->living == 0);
+  CHECK_FALSE(s.record("hanging"));
+}
+
+TEST_CASE("what worked on this network goes first the next time, alone") {
+  sidecar s;
+  const auto down = sidecar::failing(outcome::http_status), good = s.serving(s.publisher_.list());
+  (void)race(s, {route_to(down, "down"), route_to(good, "good", 2)});
+  REQUIRE(down->asked.size() == 1);
+  s.clock.set_wall(now + 60);
+  const auto ended = race(s, {route_to(down, "down"), route_to(good, "good", 2)});
+  CHECK(ended.won == "good");
+  CHECK(down->asked.size() == 1);
+}
