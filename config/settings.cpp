@@ -57,9 +57,13 @@ bool is_doh(std::string_view text) {
   const auto at = text.rfind('@');
   if (at == text.npos) return false;
   const auto resolver = urls::parse_uri(text.substr(0, at));
-  return resolver && resolver->scheme() == "https" && !resolver->has_userinfo() && !resolver->has_fragment() &&
-         (!resolver->has_port() || parse_port(std::string_view(resolver->port().data(), resolver->port().size()))) &&
-         host_of_url(text.substr(0, at)) && address_and_port::parse(text.substr(at + 1));
+  const auto host = host_of_url(text.substr(0, at));
+  const auto where = address_and_port::parse(text.substr(at + 1));
+  // Where NAME is an address it is also where to connect: two that differ are a mistake.
+  const bool one_place = host && where && (!ip_address::parse(*host) || *host == where->address.to_string());
+  return one_place && resolver && resolver->scheme() == "https" && !resolver->has_userinfo() &&
+         !resolver->has_fragment() &&
+         (!resolver->has_port() || parse_port(std::string_view(resolver->port().data(), resolver->port().size())));
 }
 
 /// The proxy port of ours must never be open to others, password or not.
@@ -210,9 +214,15 @@ private:
   void dns() {
     auto in = open(single("dns"), "dns");
     auto& to = out_.dns;
-    to.doh = in.texts("doh", max_doh).value_or(std::vector<std::string>{});
+    if (auto given = in.texts("doh", max_doh))
+      to.doh = std::move(*given);
+    else if (out_.network.lab)
+      to.doh.clear(); // what happens in a lab stays there
+    to.ca = path(in, "ca").string();
     for (const auto& one : to.doh)
-      if (!is_doh(one)) in.complain("doh", "write https://NAME/PATH@ADDRESS or …@ADDRESS:PORT, IPv6 in brackets");
+      if (!is_doh(one))
+        in.complain("doh", "write https://NAME/PATH@ADDRESS or …@ADDRESS:PORT, IPv6 in brackets; where NAME is an "
+                           "address, the same one");
     to.resolvers = in.texts("resolvers", max_resolvers).value_or(std::vector<std::string>{});
     for (const auto& one : to.resolvers)
       if (!address_and_port::parse(one)) in.complain("resolvers", "write ADDRESS or ADDRESS:PORT, IPv6 in brackets");

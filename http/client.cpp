@@ -2,6 +2,7 @@
 
 #include "http/curl.hpp"
 #include "http/curl_loop.hpp"
+#include "http/happy.hpp"
 #include "http/transfer.hpp"
 #include "net/deadline.hpp"
 
@@ -112,7 +113,9 @@ awaitable<result<response>> client::impl::get(request what) {
     if (!found) co_return std::move(found).error();
     what.addresses = std::move(*found);
   }
-  co_return co_await run(what, std::move(*to), what.addresses, end);
+  if (what.addresses.size() == 1) co_return co_await run(what, std::move(*to), what.addresses, end);
+  get_fn one = [this](request by_address) { return get(std::move(by_address)); };
+  co_return co_await get_by_address(std::move(one), std::move(what));
 }
 
 client::client(asio::any_io_executor executor, net::socket_options socket, resolver& names)

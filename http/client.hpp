@@ -35,6 +35,7 @@ namespace landfall::http {
 struct request {
   std::string url;                          ///< absolute, https or http
   std::vector<asio::ip::address> addresses; ///< where to connect; empty: the resolver is asked for the URL's host
+  std::string accept;                       ///< the Accept header; empty: libcurl's */*
   std::optional<std::string> if_none_match; ///< the tag with its quotes; background polls only
   std::size_t max_body = 0;                 ///< bytes; one more is too_large, noticed while reading
   std::string ca_file;                      ///< PEM; empty: the system's

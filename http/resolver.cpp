@@ -1,18 +1,16 @@
 #include "http/resolver.hpp"
 
-#include "http/watch.hpp"
+#include "config/host.hpp"
+#include "http/client.hpp"
+#include "http/dns_plain.hpp"
+#include "http/doh.hpp"
+#include "http/happy.hpp"
 #include "net/deadline.hpp"
 
-#include <ares.h>
 #include <boost/asio/steady_timer.hpp>
 
-#include <netinet/in.h>
-#include <sys/time.h>
-
 #include <algorithm>
-#include <cstring>
-#include <map>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -22,185 +20,190 @@ namespace {
 
 using base::fail;
 using base::outcome;
+using base::stage;
+using namespace std::chrono_literals;
 using addresses = std::vector<asio::ip::address>;
 
-constexpr std::size_t max_addresses = 16;
-constexpr std::size_t max_name = 253; // RFC 1035
-constexpr int tries = 3;
+constexpr auto resolution_delay = 50ms; // RFC 8305 §8
+constexpr int max_at_once = 2;          // look-ups of two connections each: four to one host are no burst (design §9)
+constexpr std::size_t max_plain = 3;    // as many as resolv.conf may name
 
-/// One question and the channel that asks it. c-ares calls back into it; its destructor closes all sockets, and no
-/// callback comes after it.
-class lookup {
-public:
-  lookup(asio::any_io_executor executor, const resolver_options& options)
-      : options_(options), executor_(executor), timer_(executor) {}
-  ~lookup();
-  lookup(const lookup&) = delete;
-  lookup& operator=(const lookup&) = delete;
+/// In the form that policies compare: lower case, without the dot at the end.
+std::string plain_form(std::string name) {
+  name = config::lower(name);
+  if (name.ends_with('.')) name.pop_back();
+  return name;
+}
 
-  awaitable<result<addresses>> run(std::string name);
+addresses at_most(addresses found, std::size_t most) {
+  if (found.size() > most) found.resize(most);
+  return found;
+}
 
-private:
-  result<void> open();
-  void ready(ares_socket_t descriptor, bool readable);
-  static void on_socket_state(void* self, ares_socket_t descriptor, int readable, int writable);
-  static int on_new_socket(ares_socket_t descriptor, int type, void* self);
-  static void on_answer(void* self, int status, int timeouts, ares_addrinfo* answer);
-  [[nodiscard]] result<addresses> outcome_of_answer() const;
+addresses loopback() { return {asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()}; }
 
-  const resolver_options& options_;
-  asio::any_io_executor executor_;
-  asio::steady_timer timer_;
-  ares_channel channel_ = nullptr;
-  std::map<ares_socket_t, std::shared_ptr<watch>> watches_;
-  std::optional<int> status_;
-  addresses found_;
-  std::optional<base::failure> refused_socket_;
+/// What is asked, the same for all lanes.
+struct question {
+  std::string name;
+  std::vector<record_type> types; ///< the last one is not kept waiting by the others
+  std::vector<std::string> plain; ///< resolvers that may be asked in plaintext
 };
-
-lookup::~lookup() {
-  if (channel_) ares_destroy(channel_); // calls back: on_answer, on_socket_state
-  for (auto& [descriptor, socket] : watches_) socket->stop();
-}
-
-void lookup::ready(ares_socket_t descriptor, bool readable) {
-  ares_process_fd(channel_, readable ? descriptor : ARES_SOCKET_BAD, readable ? ARES_SOCKET_BAD : descriptor);
-  timer_.cancel(); // the coroutine looks what has changed
-}
-
-void lookup::on_socket_state(void* self, ares_socket_t descriptor, int readable, int writable) {
-  auto& me = *static_cast<lookup*>(self);
-  auto found = me.watches_.find(descriptor);
-  if (!readable && !writable) { // before c-ares closes it
-    if (found == me.watches_.end()) return;
-    found->second->stop();
-    me.watches_.erase(found);
-    return;
-  }
-  if (found == me.watches_.end()) {
-    const auto tell = [&me, descriptor](bool can_read) { me.ready(descriptor, can_read); };
-    auto made = watch::make(me.executor_, descriptor, tell);
-    if (!made) return; // no descriptor left: the look-up times out
-    found = me.watches_.emplace(descriptor, std::move(made)).first;
-  }
-  found->second->want(readable != 0, writable != 0);
-}
-
-int lookup::on_new_socket(ares_socket_t descriptor, int, void* self) {
-  auto& me = *static_cast<lookup*>(self);
-  auto applied = net::apply(me.options_.socket, descriptor);
-  if (applied) return 0;
-  me.refused_socket_ = std::move(applied).error();
-  return -1; // c-ares closes it unused
-}
-
-void lookup::on_answer(void* self, int status, int, ares_addrinfo* answer) {
-  auto& me = *static_cast<lookup*>(self);
-  me.status_ = status;
-  if (!answer) return;
-  for (const auto* node = answer->nodes; node; node = node->ai_next) {
-    if (node->ai_family == AF_INET6 && node->ai_addrlen >= sizeof(sockaddr_in6)) {
-      asio::ip::address_v6::bytes_type bytes;
-      std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr, bytes.size());
-      me.found_.emplace_back(asio::ip::address_v6(bytes));
-    } else if (node->ai_family == AF_INET && node->ai_addrlen >= sizeof(sockaddr_in)) {
-      asio::ip::address_v4::bytes_type bytes;
-      std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr, bytes.size());
-      me.found_.emplace_back(asio::ip::address_v4(bytes));
-    }
-  }
-  ares_freeaddrinfo(answer);
-}
-
-result<void> lookup::open() {
-  ares_options options{};
-  options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
-  options.timeout = static_cast<int>(std::max<std::int64_t>(1, options_.timeout.count() / 4)); // then doubled
-  options.tries = tries;
-  options.sock_state_cb = &lookup::on_socket_state;
-  options.sock_state_cb_data = this;
-  std::string files_then_dns = "fb";
-  options.lookups = files_then_dns.data();
-  const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
-  int status = ares_init_options(&channel_, &options, mask);
-  if (status == ARES_SUCCESS && !options_.servers.empty()) {
-    std::string csv;
-    for (const auto& server : options_.servers) csv += (csv.empty() ? "" : ",") + server;
-    status = ares_set_servers_ports_csv(channel_, csv.c_str());
-  }
-  if (status != ARES_SUCCESS) return fail(outcome::local_error, ares_strerror(status), base::stage::resolve);
-  ares_set_socket_configure_callback(channel_, &lookup::on_new_socket, this);
-  return {};
-}
-
-result<addresses> lookup::outcome_of_answer() const {
-  const int status = status_.value_or(ARES_ECANCELLED);
-  if (refused_socket_ && status != ARES_SUCCESS) {
-    auto failed = *refused_socket_;
-    failed.at = base::stage::resolve;
-    return failed;
-  }
-  switch (status) {
-  case ARES_SUCCESS: break;
-  case ARES_ETIMEOUT: return fail(outcome::timed_out, "no name server answered", base::stage::resolve);
-  case ARES_ENOMEM:
-  case ARES_EFILE: return fail(outcome::local_error, ares_strerror(status), base::stage::resolve);
-  case ARES_EBADNAME: return fail(outcome::malformed, "not a host name", base::stage::resolve);
-  default: return fail(outcome::unreachable, ares_strerror(status), base::stage::resolve);
-  }
-  if (found_.empty()) return fail(outcome::unreachable, "the name has no address", base::stage::resolve);
-  addresses out;
-  for (const bool six : {true, false}) {
-    for (const auto& address : found_) {
-      if (address.is_v6() != six || out.size() == max_addresses) continue;
-      if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
-    }
-  }
-  return out;
-}
-
-awaitable<result<addresses>> lookup::run(std::string name) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  if (auto opened = open(); !opened) co_return std::move(opened).error();
-  ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = ARES_AI_NOSORT; // sorting connects sockets that no fwmark was put on
-  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &lookup::on_answer, this);
-  while (!status_) {
-    const bool cancelled = co_await net::was_cancelled();
-    if (cancelled) co_return fail(outcome::cancelled, {}, base::stage::resolve);
-    timeval most{.tv_sec = 1, .tv_usec = 0}, next{};
-    const auto* pause = ares_timeout(channel_, &most, &next);
-    timer_.expires_after(std::chrono::seconds(pause->tv_sec) + std::chrono::microseconds(pause->tv_usec));
-    const auto [ec] = co_await timer_.async_wait(net::as_result);
-    if (!ec) ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-  }
-  co_return outcome_of_answer();
-}
-
-bool is_host_name(std::string_view name) {
-  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-  return !name.empty() && name.size() <= max_name && name.find_first_not_of(letters) == std::string_view::npos;
-}
-
-awaitable<result<addresses>> look_up(std::string name, asio::any_io_executor executor, resolver_options options) {
-  lookup question(executor, options);
-  co_return co_await question.run(std::move(name));
-}
 
 } // namespace
 
-resolver::resolver(asio::any_io_executor executor, resolver_options options)
-    : executor_(std::move(executor)), options_(std::move(options)) {}
+struct resolver::impl {
+  impl(resolver& self, const asio::any_io_executor& on, resolver_options with)
+      : executor(on), options(std::move(with)), https(on, options.socket, self), turn(on, base::steady_time::max()) {
+    for (const auto& one : options.doh)
+      if (auto parsed = doh_server::parse(one)) servers.push_back(std::move(*parsed));
+    busy.resize(servers.size());
+  }
 
-awaitable<result<addresses>> resolver::resolve(std::string name) {
+  asio::any_io_executor executor;
+  resolver_options options;
+  std::vector<doh_server> servers;
+  client https;            ///< never looks a name up: its requests carry addresses
+  std::vector<int> busy;   ///< look-ups at each server
+  asio::steady_timer turn; ///< cancelled when one ends
+
+  awaitable<result<dns_answer>> over_https(doh_server server, question what);
+  awaitable<result<dns_answer>> when_free(std::size_t server, question what);
+  awaitable<result<dns_answer>> in_plaintext(std::string server, question what);
+  awaitable<result<dns_answer>> run_lane(std::size_t lane, question what);
+  awaitable<result<dns_answer>> race(question what);
+  awaitable<result<dns_answer>> ask(question what, name_kind kind);
+  awaitable<result<addresses>> resolve(std::string name, name_kind kind);
+};
+
+awaitable<result<dns_answer>> resolver::impl::over_https(doh_server server, question what) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  net::scope children(executor);
+  std::vector<std::optional<result<dns_answer>>> parts(what.types.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    doh_question one{what.name, what.types[i], server, options.doh_ca, options.timeout / 2};
+    children.spawn(net::detail::keep(ask_doh(https, std::move(one)), parts[i]));
+  }
+  auto until = base::steady_time::max();
+  bool cancelled = co_await net::was_cancelled();
+  while (children.running() > 0 && !cancelled && std::chrono::steady_clock::now() < until) {
+    co_await children.wait(until);
+    cancelled = co_await net::was_cancelled();
+    const auto& last = parts.back();
+    if (last && *last && !(*last)->empty() && until == base::steady_time::max())
+      until = std::chrono::steady_clock::now() + resolution_delay;
+  }
+  std::vector<result<dns_answer>> came;
+  for (auto& part : parts)
+    if (part) came.push_back(std::move(*part));
+  children.cancel();
+  co_await children.join();
+  const bool late = co_await net::was_cancelled();
+  if (cancelled || late) co_return fail(outcome::cancelled, {}, stage::resolve);
+  auto merged = merge(came);
+  if (!merged) co_return merged;
+  co_return only_public(std::move(*merged), options.lab);
+}
+
+awaitable<result<dns_answer>> resolver::impl::when_free(std::size_t server, question what) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (busy[server] >= max_at_once) {
+    (void)co_await turn.async_wait(net::as_result);
+    const bool cancelled = co_await net::was_cancelled();
+    if (cancelled) co_return fail(outcome::cancelled, {}, stage::resolve);
+  }
+  struct place_taken {
+    impl& of;
+    int& count;
+    ~place_taken() {
+      --count;
+      of.turn.cancel();
+    }
+  };
+  const place_taken here{*this, ++busy[server]};
+  auto op = over_https(servers[server], std::move(what));
+  auto answer = co_await std::move(op);
+  co_return answer;
+}
+
+awaitable<result<dns_answer>> resolver::impl::in_plaintext(std::string server, question what) {
+  plain_question asked{what.name, what.types, server, options.socket, options.timeout / 2};
+  auto heard = co_await ask_plain(executor, std::move(asked));
+  if (!heard) co_return std::move(heard).error();
+  co_return judge(*heard, options.lab);
+}
+
+awaitable<result<dns_answer>> resolver::impl::run_lane(std::size_t lane, question what) {
+  if (lane < servers.size()) {
+    auto op = when_free(lane, std::move(what));
+    co_return co_await std::move(op);
+  }
+  auto server = what.plain[lane - servers.size()];
+  auto op = in_plaintext(std::move(server), std::move(what));
+  co_return co_await std::move(op);
+}
+
+awaitable<result<dns_answer>> resolver::impl::race(question what) {
+  ask_plan plan(servers.size(), what.plain.size());
+  std::function<awaitable<result<dns_answer>>(std::size_t, net::progress_fn)> lanes =
+      [this, what](std::size_t lane, const net::progress_fn&) { return run_lane(lane, what); };
+  auto op = net::race(plan, std::move(lanes), base::system_clock());
+  const auto raced = co_await std::move(op);
+  if (!raced) co_return raced.error();
+  co_return plan.answer();
+}
+
+awaitable<result<dns_answer>> resolver::impl::ask(question what, name_kind kind) {
+  switch (way_for(what.name, kind)) {
+  case way_to_ask::never: co_return fail(outcome::unreachable, "onion names are never looked up", stage::resolve);
+  case way_to_ask::here: co_return fail(outcome::unreachable, "a name of this machine", stage::resolve);
+  case way_to_ask::over_https: break;
+  case way_to_ask::any:
+    what.plain = options.servers.empty() ? read_system(what.name).servers : options.servers;
+    if (what.plain.size() > max_plain) what.plain.resize(max_plain);
+    break;
+  }
+  if (options.behind_proxy)
+    co_return fail(outcome::local_error, "names are the upstream proxy's to look up", stage::resolve);
+  if (servers.empty() && what.plain.empty())
+    co_return fail(outcome::local_error, "dns.doh names nobody, and this name may not be asked for in plaintext",
+                   stage::resolve);
+  auto op = race(std::move(what));
+  co_return co_await net::with_deadline(std::move(op), options.timeout, stage::resolve);
+}
+
+awaitable<result<addresses>> resolver::impl::resolve(std::string name, name_kind kind) {
   net::error_code not_a_literal;
   const auto literal = asio::ip::make_address(name, not_a_literal);
   if (!not_a_literal) co_return addresses{literal};
-  if (!is_host_name(name)) co_return fail(outcome::malformed, "not a host name", base::stage::resolve);
-  co_return co_await net::with_deadline(look_up(std::move(name), executor_, options_), options_.timeout,
-                                        base::stage::resolve);
+  if (!is_dns_name(name)) co_return fail(outcome::malformed, "not a host name", stage::resolve);
+  question what{plain_form(std::move(name)), {record_type::aaaa, record_type::a}, {}};
+  const auto way = way_for(what.name, kind);
+  if (way != way_to_ask::never) {
+    auto hosts = read_system(what.name).hosts;
+    if (hosts.empty() && way == way_to_ask::here) hosts = loopback();
+    if (!hosts.empty()) co_return at_most(order_addresses(hosts), max_addresses);
+  }
+  auto op = ask(std::move(what), kind);
+  auto answer = co_await std::move(op);
+  if (!answer) co_return std::move(answer).error();
+  if (!answer->exists) co_return fail(outcome::unreachable, "there is no such name", stage::resolve);
+  if (answer->addresses.empty()) co_return fail(outcome::unreachable, "the name has no address", stage::resolve);
+  co_return at_most(order_addresses(answer->addresses), max_addresses);
+}
+
+resolver::resolver(asio::any_io_executor executor, resolver_options options)
+    : impl_(std::make_unique<impl>(*this, executor, std::move(options))) {}
+resolver::~resolver() = default;
+
+awaitable<result<addresses>> resolver::resolve(std::string name, name_kind kind) {
+  return impl_->resolve(std::move(name), kind);
+}
+
+awaitable<result<dns_answer>> resolver::ask(std::string name, record_type type, name_kind kind) {
+  if (!is_dns_name(name)) co_return fail(outcome::malformed, "not a name that can be asked for", stage::resolve);
+  question what{plain_form(std::move(name)), {type}, {}};
+  auto op = impl_->ask(std::move(what), kind);
+  co_return co_await std::move(op);
 }
 
 } // namespace landfall::http

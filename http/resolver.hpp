@@ -1,15 +1,25 @@
-// Names to addresses: c-ares driven by Asio. The system's resolvers and /etc/hosts, or the resolvers configured.
+// Names to addresses, telling nobody what they need not know.
 //
-// A look-up asks for the name as it stands: no search domains, no HOSTALIASES, since a name that failed would else be
-// sent once more under another domain. Answers are not cached: the lists are.
+//   a literal                        nothing is asked
+//   a name in /etc/hosts             nothing is asked; what the user wrote there holds, private addresses too
+//   localhost and below              loopback; never leaves the machine (RFC 6761)
+//   an onion name                    refused
+//   with an upstream proxy           refused: the proxy looks names up
+//   sensitive                        DNS over HTTPS alone; where none is configured or none answers: a failure
+//   a front                          DNS over HTTPS and plaintext at once; what of plaintext is believed:
+//   names_policy.hpp
+//
+// Answers are not cached: the lists are.
 #pragma once
 
+#include "http/names_policy.hpp"
 #include "net/async.hpp"
 #include "net/socket.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,26 +30,40 @@ using net::awaitable;
 using net::result;
 
 struct resolver_options {
-  std::vector<std::string> servers; ///< ADDRESS[:PORT], IPv6 in brackets; empty: the system's
+  std::vector<std::string> servers; ///< plaintext: ADDRESS[:PORT], IPv6 in brackets; empty: the system's
   net::socket_options socket;
-  std::chrono::milliseconds timeout{4000};
+  std::chrono::milliseconds timeout{8000}; ///< of a look-up, whoever is asked; one resolver has half of it
+  std::vector<std::string> doh = {};       ///< https://NAME/PATH@ADDRESS[:PORT], in the order to ask
+  std::string doh_ca = {};                 ///< PEM for those; empty: the system's
+  bool lab = false;                        ///< answers may be private addresses
+  bool behind_proxy = false;               ///< nothing may be asked
 };
 
-/// Each look-up has a c-ares channel of its own: c-ares can cancel only a whole channel, and a new one reads a changed
-/// resolv.conf. So this holds no more than the options, and looks nothing up before it is asked.
+/// Holds no more than the options until it is asked. Each plaintext question has a c-ares channel of its own, as c-ares
+/// can cancel only a whole one.
 class resolver {
 public:
   resolver(asio::any_io_executor executor, resolver_options options);
+  ~resolver(); ///< every look-up must have ended
+  resolver(const resolver&) = delete;
+  resolver& operator=(const resolver&) = delete;
 
-  /// A and AAAA, at most 16 addresses, IPv6 first; an address literal is returned without a query.
-  /// Errors: unreachable (no such name, no address, no name server that answers sensibly), malformed (not a host name),
-  /// timed_out, cancelled (the query is cancelled too, at once), local_error (socket options refused: nothing was
-  /// sent). Stage resolve.
-  [[nodiscard]] awaitable<result<std::vector<asio::ip::address>>> resolve(std::string name);
+  /// A and AAAA, asked at once, at most 16 addresses, in the order to try (happy.hpp). Once there is an A the AAAA is
+  /// waited for 50 ms (RFC 8305 §3), but not the other way round: what comes later cannot be added to a request, and
+  /// more networks lack IPv6.
+  /// Errors: unreachable (no such name, no address, no resolver that answers sensibly), malformed (not a host name),
+  /// dns_poisoned (all that was heard is doubted; `where` is the resolver), timed_out, cancelled (the queries too, at
+  /// once), local_error (socket options refused: nothing was sent; or nobody may be asked). Stage resolve.
+  [[nodiscard]] awaitable<result<std::vector<asio::ip::address>>> resolve(std::string name,
+                                                                          name_kind kind = name_kind::sensitive);
+
+  /// Records of one type, /etc/hosts aside. `exists` false: no such name. Errors: as above.
+  [[nodiscard]] awaitable<result<dns_answer>> ask(std::string name, record_type type,
+                                                  name_kind kind = name_kind::sensitive);
 
 private:
-  asio::any_io_executor executor_;
-  resolver_options options_;
+  struct impl;
+  std::unique_ptr<impl> impl_;
 };
 
 } // namespace landfall::http

@@ -83,10 +83,12 @@ void transfer::set_up(const std::vector<asio::ip::address>& addresses) {
   set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(asked_.max_body)); // what Content-Length says; 0: no limit
   set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(asked_.whole.count()) + 1000); // ours are shorter; not libcurl's 300 s
-  if (asked_.if_none_match) {
-    headers_.reset(curl().slist_append(nullptr, ("If-None-Match: " + *asked_.if_none_match).c_str()));
-    set(CURLOPT_HTTPHEADER, headers_.get());
-  }
+  const auto add_header = [this](const std::string& line) {
+    headers_.reset(curl().slist_append(headers_.release(), line.c_str()));
+  };
+  if (asked_.if_none_match) add_header("If-None-Match: " + *asked_.if_none_match);
+  if (!asked_.accept.empty()) add_header("Accept: " + asked_.accept);
+  if (headers_) set(CURLOPT_HTTPHEADER, headers_.get());
   net::error_code not_a_literal;
   asio::ip::make_address(to_.host, not_a_literal);
   if (!not_a_literal) return;

@@ -102,7 +102,6 @@ void check_unbuilt(checked& all) {
   unused(!settings.bridges.empty() || !kept.lines().empty(), "bridges");
   unused(!settings.transports.empty(), "transports");
   unused(settings.hints.lan != "off" || settings.hints.dht_get_peers, "hints");
-  unused(!settings.dns.doh.empty(), "dns.doh resolvers");
 }
 
 void check_routes(checked& all) {

@@ -20,6 +20,10 @@ http::resolver_options resolver_of(const config::settings& settings) {
   http::resolver_options options;
   options.servers = settings.dns.resolvers;
   options.socket = socket_of(settings);
+  options.doh = settings.dns.doh;
+  options.doh_ca = settings.dns.ca;
+  options.lab = settings.network.lab;
+  options.behind_proxy = !settings.sidecar.upstream_proxy.reveal().empty();
   return options;
 }
 
@@ -33,9 +37,6 @@ struct makes_way {
   way operator()(const config::https_target& target) const {
     if (!settings.sidecar.upstream_proxy.reveal().empty())
       return std::string("this version cannot fetch through upstream_proxy, and nothing may pass it by");
-    // Who asks for DNS over HTTPS does not want the name of this server in a plaintext query.
-    if (!settings.dns.doh.empty() && !config::ip_address::parse(target.url.host))
-      return std::string("this version has no DNS over HTTPS, and dns.doh forbids plaintext queries");
     fronting::https_fetch what;
     what.target = target;
     what.network = settings.network.id;

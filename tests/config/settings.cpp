@@ -95,6 +95,33 @@ TEST_CASE("what is not said has the design's default") {
   CHECK(s.fallback.exposure == config::exposure::balanced);
   CHECK(s.hints.lan == "off");
   CHECK_FALSE(s.hints.dht_get_peers);
+  CHECK(s.dns.doh.size() == 4);
+  CHECK(s.dns.resolvers.empty());
+}
+
+TEST_CASE("resolvers over HTTPS: public ones, unless others or none are named, or in a lab") {
+  const std::string network = "[network]\nid = \"testnet\"\nroot = \"root.dsse.json\"\n";
+  struct row {
+    std::string name, text;
+    std::size_t count;
+  };
+  const row rows[] = {
+      {"not said", network, 4},
+      {"none", network + "[dns]\ndoh = []\n", 0},
+      {"one", network + "[dns]\ndoh = [\"https://192.0.2.53/q@192.0.2.53\"]\n", 1},
+      {"in a lab", network + "lab = true\n", 0},
+      {"one in a lab", network + "lab = true\n[dns]\ndoh = [\"https://192.0.2.53/q@192.0.2.53\"]\n", 1},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    const auto read = config::parse_settings(row.text, "/etc/landfall/landfall.toml");
+    REQUIRE(read.settings);
+    CHECK(read.settings->dns.doh.size() == row.count);
+  }
+  // The defaults are in the form that is asked of others.
+  std::string text = network + "[dns]\ndoh = [";
+  for (const auto& one : config::dns_settings{}.doh) text += '"' + one + "\",";
+  CHECK(config::parse_settings(text + "]\n", "/etc/landfall/landfall.toml").settings.has_value());
 }
 
 TEST_CASE("every key reaches its setting") {
@@ -115,6 +142,7 @@ TEST_CASE("every key reaches its setting") {
   CHECK(s.fallback.tier_gap.count() == 0);
   CHECK(s.fallback.exposure == config::exposure::quiet);
   CHECK(s.dns.doh.size() == 2);
+  CHECK(s.dns.ca == "/etc/landfall/resolvers.pem");
   CHECK(s.dns.resolvers.size() == 2);
   REQUIRE(s.routes.size() == 6);
   const auto& https = std::get<config::https_target>(s.routes[0].target);

@@ -1,6 +1,5 @@
 // A request that is cancelled, at every stage: it ends at once, is joined, and leaves nothing behind.
 #include "http/client.hpp"
-#include "tests/fakes/dns_server.hpp"
 #include "tests/fakes/hostile_server.hpp"
 #include "tests/fakes/run.hpp"
 
@@ -32,24 +31,23 @@ http::request patient(std::string url) {
   return what;
 }
 
-std::string no_answer(const std::string&) { return {}; }
-
 awaitable<net::result<http::response>> cancelled_at(scene play) {
   const auto executor = co_await net::asio::this_coro::executor;
-  fakes::dns_server name_server(executor, no_answer);
   fakes::hostile_server server(executor, play.server);
-  http::resolver names(executor, {{name_server.address()}, {}, 1h});
+  http::resolver_options over_https; // the server is the resolver too
+  over_https.doh = {fmt::format("https://127.0.0.1/dns-query@127.0.0.1:{}", server.port())};
+  over_https.timeout = 1h;
+  http::resolver names(executor, over_https);
   http::client client(executor, {}, names);
   net::scope servers(executor), asking(executor);
   servers.spawn(server.serve());
-  servers.spawn(name_server.serve());
   auto what = patient(fmt::format(fmt::runtime(play.url), server.port()));
   stage at = stage::none;
   what.progress = [&at](stage now) { at = now; };
   std::optional<net::result<http::response>> out;
   asking.spawn(net::detail::keep(client.get(std::move(what)), out));
   const auto there = [&] {
-    if (play.reached == stage::resolve) return name_server.asked() > 0;
+    if (play.reached == stage::resolve) return server.accepted() > 0;
     return play.reached == stage::none || at == play.reached;
   };
   while (!there() && asking.running() > 0) (void)co_await net::sleep_for(1ms);

@@ -182,18 +182,6 @@ TEST_CASE("routes of kinds that are not built, and all of them behind a proxy, a
   REQUIRE(two.open().has_value());
   routes = two.heart->describe().routes;
   CHECK_MESSAGE(routes[0].route.off.find("upstream_proxy") != std::string::npos, "fail closed");
-
-  demo_engine three;
-  three.settings.dns.doh.emplace_back("https://dns.example.net/dns-query@192.0.2.53");
-  auto named = three.settings.routes.front();
-  named.name = "named";
-  std::get<config::https_target>(named.target).url.host = "hidden.example.org";
-  three.settings.routes.push_back(named);
-  REQUIRE(three.open().has_value());
-  routes = three.heart->describe().routes;
-  CHECK_MESSAGE(routes[0].route.off.empty(), "an address needs no look-up");
-  CHECK_MESSAGE(routes[1].route.off.find("DNS over HTTPS") != std::string::npos,
-                "no name in plain where DoH is asked for");
 }
 
 TEST_CASE("the engine's answers have the shapes that docs/API.md shows") {
