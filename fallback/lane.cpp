@@ -20,6 +20,7 @@ struct attempt {
   net::progress_fn tell;
   stage reached = stage::none;
   bool ignores_dates = false;
+  bool in_parts = false; ///< the last list
 
   void progress(stage at) {
     reached = at;
@@ -94,6 +95,7 @@ awaitable<result<trust::verdict>> fetch_and_verify(attempt& lane) {
   request.unless = lane.task.unless;
   const auto got = co_await fetch(lane, request);
   if (!got) co_return got.error();
+  lane.in_parts = got->in_parts;
   // A lane that was told to stop must not change what we believe after its race was decided.
   const bool cancelled = co_await net::was_cancelled();
   if (cancelled) co_return base::fail(outcome::cancelled);
@@ -111,6 +113,19 @@ awaitable<result<trust::verdict>> fetch_and_verify(attempt& lane) {
   tell_all(lane, verdict.events);
   if (verdict.adopted) lane.context.watch.list_adopted(verdict.tier != trust::tier::a);
   co_return verdict;
+}
+
+/// Design §5, resume: parts of two lists that were published one after the other verify as neither. Once more, from
+/// zero.
+awaitable<result<trust::verdict>> fetch_and_verify_whole(attempt& lane) {
+  co_await net::asio::this_coro::throw_if_cancelled(false);
+  auto first = co_await fetch_and_verify(lane);
+  const bool torn =
+      first && lane.in_parts && (first->what == outcome::below_threshold || first->what == outcome::malformed);
+  const bool cancelled = co_await net::was_cancelled();
+  if (!torn || cancelled) co_return first;
+  auto second = co_await fetch_and_verify(lane);
+  co_return second;
 }
 
 void describe(lane_report& report, const result<trust::verdict>& ended, stage reached) {
@@ -144,7 +159,7 @@ awaitable<lane_report> run_lane(route what, lane_context context, lane_task task
   report.group = what.group;
   const auto begun = context.clock.steady();
   attempt lane{std::move(what), context, task, std::move(progress)};
-  const auto ended = co_await net::with_deadline(fetch_and_verify(lane), whole, stage::none);
+  const auto ended = co_await net::with_deadline(fetch_and_verify_whole(lane), whole, stage::none);
   describe(report, ended, lane.reached);
   report.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady() - begun);
   report.dates_ignored = lane.ignores_dates;

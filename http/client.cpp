@@ -2,6 +2,7 @@
 
 #include "http/curl.hpp"
 #include "http/curl_loop.hpp"
+#include "http/door.hpp"
 #include "http/happy.hpp"
 #include "http/transfer.hpp"
 #include "net/deadline.hpp"
@@ -41,8 +42,9 @@ struct client::impl {
   curl_loop& started();
   void stepped();
   void ended(CURL* easy, CURLcode code);
-  awaitable<result<response>> run(const request& what, origin to, std::vector<asio::ip::address> addresses,
-                                  base::steady_time end);
+  awaitable<result<response>> run(const request& what, origin to, destination by, base::steady_time end);
+  awaitable<result<response>> run_carried(const request& what, origin to, base::steady_time end);
+  awaitable<result<destination>> way_to(const request& what, std::string host, std::uint16_t port);
   awaitable<result<response>> get(request what);
 };
 
@@ -68,9 +70,8 @@ void client::impl::ended(CURL* easy, CURLcode code) {
   found->second.changed.cancel();
 }
 
-awaitable<result<response>> client::impl::run(const request& what, origin to, std::vector<asio::ip::address> addresses,
-                                              base::steady_time end) {
-  transfer one(what, std::move(to), addresses, socket, started());
+awaitable<result<response>> client::impl::run(const request& what, origin to, destination by, base::steady_time end) {
+  transfer one(what, std::move(to), by, socket, started());
   if (one.ended()) co_return *one.ended();
   asio::steady_timer changed(executor);
   // Leaves the loop however this coroutine ends, destroyed with its context included.
@@ -88,17 +89,70 @@ awaitable<result<response>> client::impl::run(const request& what, origin to, st
   if (added != CURLE_OK) co_return fail(outcome::local_error, curl().easy_strerror(added));
   while (!one.ended()) {
     const bool cancelled = co_await net::was_cancelled();
-    if (cancelled) co_return fail(outcome::cancelled, {}, one.at());
     const auto now = std::chrono::steady_clock::now();
-    if (now >= end) co_return fail(outcome::timed_out, "the whole took too long", one.at());
-    if (now >= one.deadline()) {
-      auto overdue = one.overdue();
-      if (overdue) co_return std::move(*overdue);
-    }
+    if (cancelled)
+      one.end_with(fail(outcome::cancelled, {}, one.at()));
+    else if (now >= end)
+      one.end_with(fail(outcome::timed_out, "the whole took too long", one.at()));
+    else if (now >= one.deadline())
+      one.overdue();
+    if (one.ended()) break;
     changed.expires_at(std::min(end, one.deadline()));
     (void)co_await changed.async_wait(net::as_result);
   }
   co_return *one.ended();
+}
+
+namespace {
+
+awaitable<result<void>> carry_once(door& by, carry_fn carry) {
+  auto ours = co_await by.accept();
+  if (!ours) co_return std::move(ours).error();
+  auto carrying = carry(std::move(*ours));
+  auto ended = co_await std::move(carrying);
+  co_return ended;
+}
+
+} // namespace
+
+awaitable<result<response>> client::impl::run_carried(const request& what, origin to, base::steady_time end) {
+  const auto& how = std::get<carried>(what.via);
+  auto entrance = door::open(executor, how.folder);
+  if (!entrance) co_return std::move(entrance).error();
+  net::scope stream(executor);
+  std::optional<result<void>> ended;
+  stream.spawn(net::detail::keep(carry_once(*entrance, how.carry), ended));
+  destination by{{}, entrance->path()};
+  auto got = co_await run(what, std::move(to), std::move(by), end);
+  const bool by_itself = ended.has_value(); // and not because we cancel it
+  stream.cancel();
+  co_await stream.join();
+  // It knows why the stream ended; libcurl only sees that it did.
+  const bool failed = !got || got->cut;
+  if (failed && by_itself && !*ended) co_return ended->error();
+  co_return got;
+}
+
+/// The addresses of whom we connect to: the server, or the proxy.
+awaitable<result<destination>> client::impl::way_to(const request& what, std::string host, std::uint16_t port) {
+  destination out;
+  const auto* through = std::get_if<proxy>(&what.via);
+  if (!through) out.addresses = what.addresses;
+  if (out.addresses.empty()) {
+    // Who fronts for another is no secret; whoever is asked for directly is.
+    const auto kind = through || what.host.empty() ? name_kind::sensitive : name_kind::front;
+    auto asking = names.resolve(through ? through->host : std::move(host), kind);
+    auto found = co_await net::with_deadline(std::move(asking), what.whole, base::stage::resolve);
+    if (!found && through && found.error().what != outcome::cancelled)
+      co_return fail(outcome::proxy_failed, "its name: " + base::to_string(found.error()), base::stage::resolve);
+    if (!found) co_return std::move(found).error();
+    out.addresses = std::move(*found);
+  }
+  if (through || !what.avoid) co_return out;
+  std::erase_if(out.addresses, [&](const auto& address) { return what.avoid({address.to_string(), port, {}}); });
+  if (out.addresses.empty())
+    co_return fail(outcome::cancelled, "every address is under a penalty", base::stage::connect);
+  co_return out;
 }
 
 awaitable<result<response>> client::impl::get(request what) {
@@ -108,14 +162,21 @@ awaitable<result<response>> client::impl::get(request what) {
   const auto end = std::chrono::steady_clock::now() + what.whole;
   auto to = origin_of(what.url);
   if (!to) co_return std::move(to).error();
-  if (what.addresses.empty()) {
-    auto found = co_await net::with_deadline(names.resolve(to->host), what.whole, base::stage::resolve);
-    if (!found) co_return std::move(found).error();
-    what.addresses = std::move(*found);
+  if (std::holds_alternative<carried>(what.via)) {
+    auto got = co_await run_carried(what, std::move(*to), end);
+    co_return got;
   }
-  if (what.addresses.size() == 1) co_return co_await run(what, std::move(*to), what.addresses, end);
-  get_fn one = [this](request by_address) { return get(std::move(by_address)); };
-  co_return co_await get_by_address(std::move(one), std::move(what));
+  auto by = co_await way_to(what, to->host, static_cast<std::uint16_t>(std::stoi(to->port)));
+  if (!by) co_return std::move(by).error();
+  if (std::holds_alternative<direct>(what.via) && by->addresses.size() > 1) {
+    what.addresses = std::move(by->addresses);
+    get_fn one = [this](request by_address) { return get(std::move(by_address)); };
+    auto racing = get_by_address(std::move(one), std::move(what));
+    auto first = co_await std::move(racing);
+    co_return first;
+  }
+  auto got = co_await run(what, std::move(*to), std::move(*by), end);
+  co_return got;
 }
 
 client::client(asio::any_io_executor executor, net::socket_options socket, resolver& names)

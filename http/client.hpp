@@ -2,12 +2,15 @@
 //
 // One client per sidecar; made idle: curl_global_init, the multi handle and TLS contexts come with the first request.
 // TLS >= 1.2, X25519MLKEM768 offered first, certificates always verified, HTTP/2 offered, no compression, no redirects,
-// no cookies, no proxy from the environment, a connection of its own for every request and no TLS session resumed (a
-// ticket would link one network to the next). Sockets come from net::apply. Names are resolved by http::resolver, never
-// by curl.
+// no cookies, no proxy but the one that the request names (nothing of the environment), a connection of its own for
+// every request and no TLS session resumed (a ticket would link one network to the next). Sockets come from net::apply.
+// Names are resolved by http::resolver, never by curl; through a proxy by that, and never here.
 //
 // How what was seen becomes a class (in this order of evidence):
 //   the certificate was judged               tls_certificate, clock_suspect
+//   through a proxy, before its tunnel stood proxy_failed, whatever happened
+//   a page in plain HTTP where TLS was asked for; to plain HTTP: 511, or a redirect to another host
+//                                            captive_portal
 //   the peer spoke, but not TLS or not HTTP  malformed (also a TLS alert, and a compressed answer)
 //   reset or end of file                     reset_before_hello when none of our TLS bytes had left,
 //   stalled_after_bytes
@@ -19,7 +22,9 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "http/content_range.hpp"
 #include "http/resolver.hpp"
+#include "http/via.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -33,9 +38,15 @@
 namespace landfall::http {
 
 struct request {
-  std::string url;                          ///< absolute, https or http
+  std::string url;  ///< absolute, https or http; its host stands in the SNI and must stand in the certificate
+  std::string host; ///< what stands in Host and :authority instead of the URL's: the inner host of a fronted request
   std::vector<asio::ip::address> addresses; ///< where to connect; empty: the resolver is asked for the URL's host
   std::string accept;                       ///< the Accept header; empty: libcurl's */*
+  /// True: this place is not to be connected to (`front` is empty here). Asked for each address before any of them is
+  /// tried. Empty: none is avoided.
+  std::function<bool(const base::place&)> avoid;
+  http::via via = direct{};
+  std::optional<byte_range> range;          ///< asked for without If-Range; a 200 is an answer to it as well
   std::optional<std::string> if_none_match; ///< the tag with its quotes; background polls only
   std::size_t max_body = 0;                 ///< bytes; one more is too_large, noticed while reading
   std::string ca_file;                      ///< PEM; empty: the system's
@@ -43,6 +54,8 @@ struct request {
   bool sni = true; ///< false: no server_name in the ClientHello; the certificate is checked for it all the same
   std::optional<base::unix_time> tls_time; ///< certificates are judged at this time instead of the wall clock
   bool ignore_dates = false;               ///< chain, name and pins still checked: for clock_suspect's second try
+  bool split_hello = false;                ///< see split_hello.hpp
+  bool keep_partial = false;               ///< a 200 or 206 that ends early is a response with `cut`, not a failure
   std::chrono::milliseconds connect{4000}, tls{5000}, first_byte{8000}, whole{30000};
   std::int64_t low_speed_bytes = 64; ///< per second, over low_speed_time: stalled_after_bytes
   std::chrono::seconds low_speed_time{8};
@@ -50,9 +63,14 @@ struct request {
 };
 
 struct response {
-  long status = 0; ///< 200 or 206 here; others are failures
+  long status = 0; ///< 200, or 206 where a range was asked for; others are failures
   std::string body;
-  std::string tls_group; ///< "X25519MLKEM768"; empty for http
+  std::string content_type;           ///< media type in lower case, without parameters; empty: not said
+  std::optional<content_range> range; ///< of a 206
+  std::uint64_t overhead = 0;         ///< bytes that came besides the body: handshake, tickets, headers, framing
+  std::optional<base::failure> cut;   ///< keep_partial: how it ended before its end
+  base::place where;                  ///< `front` empty; all of it empty when not by a connection of our own
+  std::string tls_group;              ///< "X25519MLKEM768"; empty for http
   std::string tls_version;
 };
 
@@ -63,7 +81,9 @@ public:
 
   /// Errors: not_modified (304), http_status(code; redirects too), tls_certificate, clock_suspect (dates alone),
   /// refused, unreachable, offline, reset_before_hello, reset_after_hello, stalled_after_hello, stalled_after_bytes,
-  /// timed_out(stage), too_large, malformed, cancelled, local_error.
+  /// timed_out(stage), too_large, malformed, captive_portal, proxy_failed, cancelled (also when `avoid` leaves no
+  /// address), local_error; of `carried` also what `carry` failed with. `where` is the last address tried; none when
+  /// not by a connection of our own.
   /// Cancellation removes the transfer at once and completes the waiting coroutine.
   [[nodiscard]] awaitable<result<response>> get(request what);
 

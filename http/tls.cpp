@@ -1,6 +1,7 @@
 #include "http/tls.hpp"
 
 #include "base/encoding.hpp"
+#include "http/split_hello.hpp"
 
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <ctime>
 #include <memory>
+#include <string_view>
 
 namespace landfall::http {
 
@@ -108,6 +110,38 @@ int judge(X509_STORE_CTX* verification, void* shared) {
   return 1;
 }
 
+/// Called by OpenSSL for every record: its header comes before anything is made of it.
+void on_record(int writing, int, int type, const void* data, std::size_t size, SSL*, void* seen) {
+  if (writing != 0 || type != SSL3_RT_HEADER || size != SSL3_RT_HEADER_LENGTH) return;
+  const std::string_view header(static_cast<const char*>(data), size);
+  const auto byte = [&header](std::size_t at) { return static_cast<unsigned char>(header[at]); };
+  auto& out = *static_cast<tls_evidence*>(seen);
+  out.before_last = out.arrived;
+  out.arrived += size + (static_cast<std::uint64_t>(byte(3)) << 8 | byte(4));
+  if (header == "HTTP/") out.portal = true; // a suspicion as yet: see is_portal
+}
+
+/// Portals answer a ClientHello with a page or with the way to it; a web server that is asked for TLS at its HTTP port
+/// answers with an error, and its route is misconfigured. OpenSSL has read five bytes; the next are "1.1 302 ...".
+bool is_portal(BIO* rest) {
+  std::array<char, 16> text{};
+  const int size = BIO_read(rest, text.data(), text.size());
+  const std::string_view line(text.data(), static_cast<std::size_t>(std::max(size, 0)));
+  return line.size() > 7 && line.starts_with("1.") &&
+         (line[4] == '2' || line[4] == '3' || line.substr(4).starts_with("511")); // 511: RFC 6585 §6
+}
+
+/// Before the first byte is written. libcurl has set the name by now.
+void on_start(SSL* connection, const tls_rules& rules) {
+  if (!rules.sni) SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, nullptr);
+  if (!rules.split_hello || !SSL_in_before(connection)) return;
+  BIO* const below = SSL_get_wbio(connection);
+  BIO_up_ref(below);
+  BIO* const above = splitting_bio(below, rules.sni ? std::string_view(rules.host) : std::string_view());
+  if (!above) BIO_free(below);
+  SSL_set0_wbio(connection, above); // none when out of memory: what was to be cut must not go out in one piece
+}
+
 /// Called by OpenSSL at every step of a handshake, and whenever SSL_connect returns.
 void on_step(const SSL* connection, int where, int value) {
   auto* context = SSL_get_SSL_CTX(connection);
@@ -115,10 +149,7 @@ void on_step(const SSL* connection, int where, int value) {
   auto& seen = *shared.seen;
   if (seen.done) return;
   seen.started = true;
-  // libcurl has set the name by now and the ClientHello is not yet written.
-  if (where == SSL_CB_HANDSHAKE_START && !shared.rules->sni) {
-    SSL_ctrl(const_cast<SSL*>(connection), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, nullptr);
-  }
+  if (where == SSL_CB_HANDSHAKE_START) on_start(const_cast<SSL*>(connection), *shared.rules);
   seen.sent = std::max<std::uint64_t>(seen.sent, BIO_number_written(SSL_get_wbio(connection)));
   seen.received = std::max<std::uint64_t>(seen.received, BIO_number_read(SSL_get_rbio(connection)));
   if (where == SSL_CB_READ_ALERT) {
@@ -129,6 +160,7 @@ void on_step(const SSL* connection, int where, int value) {
     const bool end_of_file = ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && !end_of_file && seen.certificate == certificate::unseen) {
       seen.broken = true;
+      seen.portal = seen.portal && is_portal(SSL_get_rbio(connection));
       const auto* reason = ERR_reason_error_string(error);
       seen.why = std::string("TLS: ") + (reason ? reason : "broken");
     }
@@ -148,8 +180,12 @@ bool prepare(SSL_CTX* context, const tls_rules& rules, tls_evidence& seen) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(context, &judge, kept);
   SSL_CTX_set_info_callback(context, &on_step);
+  SSL_CTX_set_msg_callback(context, &on_record);
+  SSL_CTX_set_msg_callback_arg(context, &seen);
 
   auto* const param = SSL_CTX_get0_param(context);
+  // As browsers judge: the subject's common name counts for nothing, and "f*.example" is no wildcard.
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (rules.time) X509_VERIFY_PARAM_set_time(param, static_cast<std::time_t>(*rules.time));
   const bool is_address = X509_VERIFY_PARAM_set1_ip_asc(param, rules.host.c_str()) == 1;
   ERR_clear_error(); // of a host that is no address

@@ -22,6 +22,7 @@ struct tls_rules {
   std::optional<base::unix_time> time; ///< instead of the wall clock
   bool ignore_dates = false;
   bool sni = true;
+  bool split_hello = false; ///< see split_hello.hpp
 };
 
 enum class certificate : std::uint8_t { unseen, good, dates_wrong, wrong };
@@ -29,8 +30,11 @@ enum class certificate : std::uint8_t { unseen, good, dates_wrong, wrong };
 /// What was seen of one handshake.
 struct tls_evidence {
   std::uint64_t sent = 0, received = 0; ///< bytes, up to the end of the handshake
-  bool started = false, done = false;   ///< the handshake; it starts when the connection stands
-  bool broken = false;                  ///< the peer answered with an alert, or not in TLS
+  /// Bytes of all TLS records whose header has come, application data included; and of those before the last.
+  std::uint64_t arrived = 0, before_last = 0;
+  bool started = false, done = false; ///< the handshake; it starts when the connection stands
+  bool broken = false;                ///< the peer answered with an alert, or not in TLS
+  bool portal = false;                ///< broken: a page, or the way to one, came in plain HTTP where TLS was asked for
   http::certificate certificate = http::certificate::unseen;
   std::string why; ///< a clause, when broken or wrong
   std::string group, version;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -20,6 +21,20 @@ constexpr const char* user_agent = "Mozilla/5.0";
 
 std::string bracketed(const asio::ip::address& address) {
   return address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
+}
+
+bool is_address(const std::string& host) {
+  net::error_code not_a_literal;
+  asio::ip::make_address(host, not_a_literal);
+  return !not_a_literal;
+}
+
+/// A line of CURLOPT_RESOLVE. "+": forgotten after a minute, so that the next request asks the resolver's answer of its
+/// own.
+std::string pinned(const std::string& host, const std::string& port, const std::vector<asio::ip::address>& addresses) {
+  std::string out = "+" + host + ":" + port + ":";
+  for (const auto& address : addresses) out += (out.ends_with(':') ? "" : ",") + bracketed(address);
+  return out;
 }
 
 } // namespace
@@ -43,12 +58,12 @@ result<origin> origin_of(const std::string& url) {
   return out;
 }
 
-transfer::transfer(const request& asked, origin to, const std::vector<asio::ip::address>& addresses,
-                   net::socket_options socket, curl_loop& loop)
+transfer::transfer(const request& asked, origin to, const destination& by, net::socket_options socket, curl_loop& loop)
     : asked_(asked), to_(std::move(to)), socket_(std::move(socket)), loop_(loop),
-      rules_{to_.host, asked.pins, asked.tls_time, asked.ignore_dates, asked.sni}, easy_(curl().easy_init()) {
+      rules_{to_.host, asked.pins, asked.tls_time, asked.ignore_dates, asked.sni, asked.split_hello},
+      easy_(curl().easy_init()) {
   enter(stage::connect, asked_.connect, false);
-  if (easy_) set_up(addresses);
+  if (easy_) set_up(by);
   if (!easy_) ended_ = fail(outcome::local_error, "out of memory");
   if (unset_ != CURLE_OK) ended_ = fail(outcome::local_error, curl().easy_strerror(unset_));
 }
@@ -58,11 +73,10 @@ template <class Value> void transfer::set(CURLoption option, Value value) {
   if (unset_ == CURLE_OK) unset_ = code;
 }
 
-void transfer::set_up(const std::vector<asio::ip::address>& addresses) {
+void transfer::set_up(const destination& by) {
   set(CURLOPT_URL, asked_.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "https,http");
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_PROXY, ""); // not the environment's
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(CURLOPT_USERAGENT, user_agent);
@@ -83,20 +97,60 @@ void transfer::set_up(const std::vector<asio::ip::address>& addresses) {
   set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(asked_.max_body)); // what Content-Length says; 0: no limit
   set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(asked_.whole.count()) + 1000); // ours are shorter; not libcurl's 300 s
-  const auto add_header = [this](const std::string& line) {
-    headers_.reset(curl().slist_append(headers_.release(), line.c_str()));
+  set_headers();
+  set_destination(by);
+}
+
+void transfer::set_headers() {
+  const auto add = [this](const std::string& line) { // appends to the same list, whose head does not change
+    auto* const head = curl().slist_append(headers_.get(), line.c_str());
+    if (!headers_) headers_.reset(head);
   };
-  if (asked_.if_none_match) add_header("If-None-Match: " + *asked_.if_none_match);
-  if (!asked_.accept.empty()) add_header("Accept: " + asked_.accept);
+  if (!asked_.host.empty()) add("Host: " + asked_.host);
+  if (asked_.if_none_match) add("If-None-Match: " + *asked_.if_none_match);
+  if (!asked_.accept.empty()) add("Accept: " + asked_.accept);
+  if (asked_.range) add("Range: " + to_header(*asked_.range));
   if (headers_) set(CURLOPT_HTTPHEADER, headers_.get());
-  net::error_code not_a_literal;
-  asio::ip::make_address(to_.host, not_a_literal);
-  if (!not_a_literal) return;
-  // "+": forgotten after a minute, so that the next request asks the resolver's answer of its own.
-  std::string pinned = "+" + to_.host + ":" + to_.port + ":";
-  for (const auto& address : addresses) pinned += (pinned.ends_with(':') ? "" : ",") + bracketed(address);
-  addresses_.reset(curl().slist_append(nullptr, pinned.c_str()));
-  set(CURLOPT_RESOLVE, addresses_.get());
+  // The inner host must not reach a proxy: it is told the front and nothing else.
+  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
+}
+
+void transfer::set_destination(const destination& by) {
+  set(CURLOPT_PROXY, ""); // not the environment's
+  set(CURLOPT_NOPROXY, "");
+  if (!by.unix_socket.empty()) {
+    set(CURLOPT_UNIX_SOCKET_PATH, by.unix_socket.c_str());
+  } else if (const auto* through = std::get_if<proxy>(&asked_.via)) {
+    set_proxy(*through, by.addresses);
+  } else if (!is_address(to_.host)) {
+    addresses_.reset(curl().slist_append(nullptr, pinned(to_.host, to_.port, by.addresses).c_str()));
+    set(CURLOPT_RESOLVE, addresses_.get());
+  }
+}
+
+void transfer::set_proxy(const proxy& through, const std::vector<asio::ip::address>& addresses) {
+  const bool socks = through.kind == proxy_kind::socks5;
+  const bool v6 = through.host.find(':') != through.host.npos;
+  const auto port = std::to_string(through.port);
+  // socks5h, not socks5: the proxy resolves. A tunnel also for plain http, so that there is one way through it.
+  set(CURLOPT_PROXY,
+      ((socks ? "socks5h://" : "http://") + (v6 ? "[" + through.host + "]" : through.host) + ":" + port).c_str());
+  set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
+  set(CURLOPT_SOCKS5_AUTH, static_cast<long>(CURLAUTH_BASIC)); // or none; never Kerberos, which asks the network
+  if (!through.user.reveal().empty()) {
+    set(CURLOPT_PROXYUSERNAME, through.user.reveal().c_str());
+    set(CURLOPT_PROXYPASSWORD, through.password.reveal().c_str());
+  }
+  if (!is_address(through.host)) {
+    addresses_.reset(curl().slist_append(nullptr, pinned(through.host, port, addresses).c_str()));
+    set(CURLOPT_RESOLVE, addresses_.get());
+  }
+  if (asked_.addresses.empty()) return;
+  const auto to = "::" + bracketed(asked_.addresses.front()) + ":" + to_.port;
+  connect_to_.reset(curl().slist_append(nullptr, to.c_str()));
+  set(CURLOPT_CONNECT_TO, connect_to_.get());
 }
 
 void transfer::enter(stage next, std::chrono::milliseconds limit, bool tell) {
@@ -107,10 +161,15 @@ void transfer::enter(stage next, std::chrono::milliseconds limit, bool tell) {
 
 bool transfer::look() {
   const auto before = at_;
+  if (at_ == stage::connect && proxied() && standing()) {
+    if (asked_.progress) asked_.progress(stage::connect);
+    enter(stage::proxy, asked_.first_byte, false); // it answers when it has connected
+  }
   curl_off_t connected = 0; // libcurl 7.88 sets it only when TLS is done too
   curl().easy_getinfo(easy_.get(), CURLINFO_CONNECT_TIME_T, &connected);
-  if (at_ == stage::connect && (connected > 0 || tls_.started)) {
-    if (asked_.progress) asked_.progress(stage::connect);
+  if (on_the_way() && (connected > 0 || tls_.started)) {
+    server_ = standing();
+    if (asked_.progress) asked_.progress(at_);
     if (to_.secure)
       enter(stage::tls, asked_.tls, false);
     else
@@ -124,42 +183,87 @@ bool transfer::look() {
   return at_ != before;
 }
 
-std::optional<base::failure> transfer::overdue() {
+void transfer::overdue() {
+  if (at_ == stage::body) {
+    const auto came = static_cast<std::int64_t>(answer_.body.size() - counted_);
+    if (came >= asked_.low_speed_bytes * asked_.low_speed_time.count()) {
+      counted_ = answer_.body.size();
+      enter(stage::body, asked_.low_speed_time, false);
+      return;
+    }
+  }
+  end_with(silence());
+}
+
+base::failure transfer::silence() const {
   switch (at_) {
   case stage::tls:
     if (tls_.received > 0) return fail(outcome::stalled_after_bytes, "silent in the TLS handshake", at_);
     return fail(outcome::stalled_after_hello, "no answer to the ClientHello", at_);
-  case stage::body: {
-    const auto came = static_cast<std::int64_t>(answer_.body.size() - counted_);
-    if (came < asked_.low_speed_bytes * asked_.low_speed_time.count()) {
-      return fail(outcome::stalled_after_bytes, fmt::format("{} bytes in {} s", came, asked_.low_speed_time.count()),
-                  at_);
-    }
-    counted_ = answer_.body.size();
-    enter(stage::body, asked_.low_speed_time, false);
-    return std::nullopt;
-  }
-  default: return fail(outcome::timed_out, at_ == stage::connect ? "no SYN-ACK" : "no answer to the request", at_);
+  case stage::body:
+    return fail(outcome::stalled_after_bytes,
+                fmt::format("{} bytes in {} s", answer_.body.size() - counted_, asked_.low_speed_time.count()), at_);
+  case stage::proxy: return fail(outcome::proxy_failed, "the proxy does not answer", at_);
+  case stage::connect:
+    if (proxied()) return fail(outcome::proxy_failed, "the proxy cannot be reached", at_);
+    return fail(outcome::timed_out, "no SYN-ACK", at_);
+  default:
+    if (within_record()) return fail(outcome::stalled_after_bytes, "silent within the first record of the answer", at_);
+    return fail(outcome::timed_out, "no answer to the request", at_);
   }
 }
 
+/// A server that sends records of 16 KB, as nginx does, and a filter that stops at 15 KB: part of the answer has come,
+/// and none of it can be read.
+bool transfer::within_record() const {
+  const curl_tlssessioninfo* session = nullptr;
+  const auto asked = curl().easy_getinfo(easy_.get(), CURLINFO_TLS_SSL_PTR, &session);
+  if (asked != CURLE_OK || !session || session->backend != CURLSSLBACKEND_OPENSSL || !session->internals) return false;
+  return tls_.arrived > BIO_number_read(SSL_get_rbio(static_cast<SSL*>(session->internals)));
+}
+
 bool transfer::between_addresses() {
-  if (ended_ || at_ != stage::connect || opened_ == nudged_ || !loop_.without_socket(handle())) return false;
-  nudged_ = opened_;
+  if (ended_ || at_ != stage::connect || opened_.size() == nudged_ || !loop_.without_socket(handle())) return false;
+  nudged_ = opened_.size();
   return true;
+}
+
+std::optional<base::place> transfer::where() const {
+  if (!std::holds_alternative<direct>(asked_.via) || opened_.empty()) return std::nullopt;
+  const auto& to = server_ ? *server_ : opened_.back().to;
+  return base::place{to.address().to_string(), to.port(), {}};
+}
+
+response transfer::answer_so_far() {
+  answer_.tls_group = tls_.group;
+  answer_.tls_version = tls_.version;
+  const auto records = within_record() ? tls_.before_last : tls_.arrived;
+  const auto came = to_.secure ? records : header_bytes_ + answer_.body.size();
+  answer_.overhead = came - std::min<std::uint64_t>(came, answer_.body.size());
+  answer_.where = where().value_or(base::place{});
+  return std::move(answer_);
+}
+
+void transfer::end_with(base::failure why) {
+  if (!why.where) why.where = where();
+  if (asked_.keep_partial && answer_.status != 0 && why.what != outcome::cancelled) {
+    ended_ = answer_so_far();
+    ended_->value().cut = std::move(why);
+  } else {
+    ended_ = std::move(why);
+  }
 }
 
 void transfer::finish(CURLcode code) {
   look();
-  if (verdict_) {
-    ended_ = *verdict_;
-  } else if (code != CURLE_OK) {
-    ended_ = failure_of(code);
-  } else {
-    answer_.tls_group = tls_.group;
-    answer_.tls_version = tls_.version;
-    ended_ = std::move(answer_);
-  }
+  if (verdict_)
+    end_with(*verdict_);
+  else if (code != CURLE_OK)
+    end_with(failure_of(code));
+  else if (answer_.range && answer_.body.size() != answer_.range->bytes.last - answer_.range->bytes.first + 1)
+    end_with(fail(outcome::malformed, "another number of bytes than Content-Range says", at_));
+  else
+    ended_ = answer_so_far();
 }
 
 } // namespace landfall::http

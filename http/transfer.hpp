@@ -22,11 +22,16 @@ struct origin {
 };
 [[nodiscard]] result<origin> origin_of(const std::string& url);
 
+/// Where libcurl connects to.
+struct destination {
+  std::vector<asio::ip::address> addresses; ///< of the server; through a proxy, the proxy's
+  std::string unix_socket;                  ///< carried: instead of them
+};
+
 /// Its callbacks are called by libcurl, so it stays where it is. Must be out of the loop before it goes.
 class transfer {
 public:
-  transfer(const request& asked, origin to, const std::vector<asio::ip::address>& addresses, net::socket_options socket,
-           curl_loop& loop);
+  transfer(const request& asked, origin to, const destination& by, net::socket_options socket, curl_loop& loop);
   transfer(const transfer&) = delete;
   transfer& operator=(const transfer&) = delete;
 
@@ -38,8 +43,8 @@ public:
   bool look();
   /// When the present stage must have ended.
   [[nodiscard]] base::steady_time deadline() const noexcept { return deadline_; }
-  /// The present stage's deadline has passed: the failure, or nothing and a new deadline where enough bytes came.
-  [[nodiscard]] std::optional<base::failure> overdue();
+  /// The present stage's deadline has passed: ended, or a new deadline where enough bytes came.
+  void overdue();
   [[nodiscard]] base::stage at() const noexcept { return at_; }
 
   /// libcurl 7.88 starts on the next address only when it is called again for another reason, up to seconds later.
@@ -47,14 +52,35 @@ public:
   [[nodiscard]] bool between_addresses();
 
   void finish(CURLcode code);
+  /// Ended, by our own decision or as libcurl says; what came of the answer is kept where that was asked for.
+  void end_with(base::failure why);
 
 private:
-  void set_up(const std::vector<asio::ip::address>& addresses);
+  /// A socket that libcurl opened. It may be closed by now, and its number another's.
+  struct attempt {
+    int descriptor;
+    asio::ip::tcp::endpoint to;
+  };
+  void set_up(const destination& by);
+  void set_headers();
+  void set_destination(const destination& by);
+  void set_proxy(const proxy& through, const std::vector<asio::ip::address>& addresses);
+  [[nodiscard]] bool proxied() const noexcept { return std::holds_alternative<proxy>(asked_.via); }
+  /// No byte of ours can have reached the server yet.
+  [[nodiscard]] bool on_the_way() const noexcept { return at_ == base::stage::connect || at_ == base::stage::proxy; }
+  [[nodiscard]] std::optional<asio::ip::tcp::endpoint> standing() const;
+  [[nodiscard]] std::optional<base::place> where() const;
+  [[nodiscard]] base::failure silence() const;
+  [[nodiscard]] bool within_record() const;
+  [[nodiscard]] response answer_so_far();
   void enter(base::stage next, std::chrono::milliseconds limit, bool tell);
   [[nodiscard]] base::failure failure_of(CURLcode code) const;
+  [[nodiscard]] base::failure failure_of_proxy(CURLcode code) const;
   [[nodiscard]] base::failure cut() const;
   std::size_t take_header(std::string_view line);
   std::optional<base::failure> judge_head();
+  std::optional<base::failure> judge_status(long status);
+  [[nodiscard]] bool portal_says(long status) const;
   std::size_t take_body(std::string_view bytes);
 
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
@@ -74,8 +100,11 @@ private:
   base::stage at_ = base::stage::connect;
   base::steady_time deadline_;
   std::size_t header_bytes_ = 0, counted_ = 0; ///< counted: body bytes at the start of the low-speed window
-  int opened_ = 0, nudged_ = 0;                ///< sockets
+  std::vector<attempt> opened_;
+  std::size_t nudged_ = 0;                        ///< sockets
+  std::optional<asio::ip::tcp::endpoint> server_; ///< the one that stood
   bool encoded_ = false;
+  std::string range_said_, location_; ///< headers of the answer, as they came
   response answer_;
   std::optional<base::failure> verdict_; ///< our own word, given in a callback; stands above libcurl's code
   std::optional<result<response>> ended_;
@@ -87,7 +116,7 @@ private:
   struct free_easy {
     void operator()(CURL* easy) const noexcept { curl().easy_cleanup(easy); }
   };
-  std::unique_ptr<curl_slist, free_list> headers_, addresses_;
+  std::unique_ptr<curl_slist, free_list> headers_, addresses_, connect_to_;
   std::unique_ptr<CURL, free_easy> easy_; ///< last: it goes first
 };
 

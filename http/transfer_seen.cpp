@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace landfall::http {
@@ -27,9 +28,33 @@ bool is_header(std::string_view line, std::string_view lower) {
   return line.size() >= lower.size() && std::equal(lower.begin(), lower.end(), line.begin(), same);
 }
 
+/// Without the white space around it.
+std::string_view value_of(std::string_view line) {
+  constexpr std::string_view blank = " \t\r\n";
+  line.remove_prefix(line.find(':') + 1);
+  const auto first = line.find_first_not_of(blank);
+  if (first == line.npos) return {};
+  return line.substr(first, line.find_last_not_of(blank) - first + 1);
+}
+
+std::string media_type(std::string_view value) {
+  std::string out(value.substr(0, value.find_first_of("; \t")));
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
 bool out_of_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
 
 } // namespace
+
+std::optional<asio::ip::tcp::endpoint> transfer::standing() const {
+  for (auto one = opened_.rbegin(); one != opened_.rend(); ++one) {
+    asio::ip::tcp::endpoint peer;
+    auto size = static_cast<socklen_t>(peer.capacity());
+    if (::getpeername(one->descriptor, peer.data(), &size) == 0 && peer == one->to) return peer;
+  }
+  return std::nullopt;
+}
 
 curl_socket_t transfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
   auto& me = *static_cast<transfer*>(self);
@@ -38,6 +63,7 @@ curl_socket_t transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
     if (out_of_resources(errno)) me.verdict_ = fail(outcome::local_error, "no descriptor left", stage::connect);
     return CURL_SOCKET_BAD;
   }
+  if (address->family == AF_UNIX) return me.loop_.fresh_number(made); // does not leave this machine
   auto applied = net::apply(me.socket_, made);
   if (!applied) {
     me.verdict_ = std::move(applied).error();
@@ -45,8 +71,13 @@ curl_socket_t transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
     ::close(made);
     return CURL_SOCKET_BAD;
   }
-  ++me.opened_;
-  return me.loop_.fresh_number(made);
+  asio::ip::tcp::endpoint to;
+  if (address->addrlen <= to.capacity()) {
+    std::memcpy(to.data(), &address->addr, address->addrlen);
+    to.resize(address->addrlen);
+  }
+  me.opened_.push_back({me.loop_.fresh_number(made), std::move(to)});
+  return me.opened_.back().descriptor;
 }
 
 CURLcode transfer::on_context(CURL*, void* context, void* self) {
@@ -72,6 +103,9 @@ std::size_t transfer::take_header(std::string_view line) {
     return 0;
   }
   if (is_header(line, "content-encoding:")) encoded_ = true;
+  if (is_header(line, "content-type:")) answer_.content_type = media_type(value_of(line));
+  if (is_header(line, "content-range:")) range_said_ = value_of(line);
+  if (is_header(line, "location:")) location_ = value_of(line);
   const bool end_of_head = line == "\r\n" || line == "\n";
   if (!end_of_head || answer_.status != 0) return line.size(); // status is set: a trailer
   verdict_ = judge_head();
@@ -83,15 +117,35 @@ std::optional<base::failure> transfer::judge_head() {
   curl().easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status >= 100 && status < 200) {
     encoded_ = false;
+    range_said_ = location_ = answer_.content_type = {};
     return std::nullopt;
   }
-  if (status == 304 && asked_.if_none_match) return fail(outcome::not_modified, {}, stage::body, 304);
-  if (status != 200) {
-    return fail(outcome::http_status, fmt::format("status {}", status), stage::body, static_cast<int>(status));
-  }
+  if (auto judged = judge_status(status)) return judged;
   if (encoded_) return fail(outcome::malformed, "an encoded answer, though none was asked for", stage::body);
+  if (status == 206) {
+    auto range = parse_content_range(range_said_);
+    if (!range) return fail(outcome::malformed, range.error().detail, stage::body);
+    answer_.range = *range;
+  }
   answer_.status = status;
   return std::nullopt;
+}
+
+std::optional<base::failure> transfer::judge_status(long status) {
+  if (status == 304 && asked_.if_none_match) return fail(outcome::not_modified, {}, stage::body, 304);
+  if (status == 200 || (status == 206 && asked_.range)) return std::nullopt;
+  const int code = static_cast<int>(status);
+  if (portal_says(status)) return fail(outcome::captive_portal, fmt::format("status {}", status), stage::body, code);
+  return fail(outcome::http_status, fmt::format("status {}", status), stage::body, code);
+}
+
+/// Over TLS the server has proved its name, so no answer of its is a portal's; nor is one from the end of a stream or
+/// of a tunnel.
+bool transfer::portal_says(long status) const {
+  if (to_.secure || !std::holds_alternative<direct>(asked_.via)) return false;
+  if (status == 511) return true; // RFC 6585 §6
+  const auto to = origin_of(location_);
+  return status >= 300 && status < 400 && to && to->host != to_.host;
 }
 
 std::size_t transfer::take_body(std::string_view bytes) {
@@ -111,9 +165,18 @@ base::failure transfer::cut() const {
   return fail(outcome::reset_before_hello, "the connection was cut before it was used", at_);
 }
 
+base::failure transfer::failure_of_proxy(CURLcode code) const {
+  long answered = 0;
+  curl().easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &answered);
+  if (answered != 0)
+    return fail(outcome::proxy_failed, fmt::format("it answered {} to CONNECT", answered), stage::proxy);
+  return fail(outcome::proxy_failed, curl().easy_strerror(code), at_);
+}
+
 base::failure transfer::failure_of(CURLcode code) const {
   if (tls_.certificate == certificate::wrong) return fail(outcome::tls_certificate, tls_.why, stage::tls);
   if (tls_.certificate == certificate::dates_wrong) return fail(outcome::clock_suspect, tls_.why, stage::tls);
+  if (proxied() && on_the_way()) return failure_of_proxy(code);
   switch (code) {
   case CURLE_COULDNT_CONNECT: {
     long error = 0;
@@ -122,6 +185,7 @@ base::failure transfer::failure_of(CURLcode code) const {
     return net::failure_of({static_cast<int>(error), boost::system::system_category()}, stage::connect);
   }
   case CURLE_SSL_CONNECT_ERROR:
+    if (tls_.portal && tls_.broken) return fail(outcome::captive_portal, "a page in plain HTTP", stage::tls);
     if (tls_.broken) return fail(outcome::malformed, tls_.why, stage::tls);
     return cut();
   case CURLE_SEND_ERROR:

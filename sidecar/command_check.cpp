@@ -3,6 +3,8 @@
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "config/bridge_file.hpp"
+#include "config/endpoint.hpp"
+#include "config/host.hpp"
 #include "config/paths.hpp"
 #include "net/socket.hpp"
 #include "seeds/compiled.hpp"
@@ -75,6 +77,12 @@ void check_root(checked& all) {
     all.warnings.push_back("network.root has expired: every list counts as tier B at best until a newer root comes");
 }
 
+const config::https_options* tls_of(const config::route_target& target) {
+  if (const auto* https = std::get_if<config::https_target>(&target)) return &https->tls;
+  const auto* fronted = std::get_if<config::fronted_target>(&target);
+  return fronted ? &fronted->tls : nullptr;
+}
+
 void check_machine(checked& all) {
   const auto& sidecar = all.settings.sidecar;
   if (auto able = net::check({sidecar.fwmark, sidecar.interface}); !able) all.errors.push_back(able.error().detail);
@@ -83,9 +91,9 @@ void check_machine(checked& all) {
     all.errors.push_back(fmt::format("{}: too long for a Unix socket; set LANDFALL_API to a path of at most {} bytes",
                                      socket.string(), sizeof(sockaddr_un::sun_path) - 1));
   for (const auto& route : all.settings.routes) {
-    const auto* https = std::get_if<config::https_target>(&route.target);
-    if (!https || https->tls.ca.empty()) continue;
-    if (auto ca = base::read_file(https->tls.ca, 1024 * 1024); !ca)
+    const auto* tls = tls_of(route.target);
+    if (!tls || tls->ca.empty()) continue;
+    if (auto ca = base::read_file(tls->ca, 1024 * 1024); !ca)
       all.errors.push_back(fmt::format("{}: ca: {}", route.name, ca.error().detail));
   }
 }
@@ -102,6 +110,20 @@ void check_unbuilt(checked& all) {
   unused(!settings.bridges.empty() || !kept.lines().empty(), "bridges");
   unused(!settings.transports.empty(), "transports");
   unused(settings.hints.lan != "off" || settings.hints.dht_get_peers, "hints");
+}
+
+/// A proxy carries TCP connections that it is asked for; whatever cannot be one of those is off, since a packet past
+/// the proxy is what it was set against.
+void check_proxy(checked& all) {
+  const auto& proxy = all.settings.sidecar.upstream_proxy.reveal();
+  if (proxy.empty()) return;
+  for (const std::string_view what :
+       {"dht: it is UDP", "lan: its packets would leave beside the proxy", "UDP: no proxy carries it",
+        "plaintext DNS: the proxy resolves names", "transports that take no proxy, such as snowflake"})
+    all.warnings.push_back(fmt::format("upstream_proxy turns off {}", what));
+  if (const auto host = config::host_of_url(proxy); host && !config::ip_address::parse(*host))
+    all.warnings.push_back(
+        "upstream_proxy: its name is looked up by this machine; write its address to spare that query");
 }
 
 void check_routes(checked& all) {
@@ -124,6 +146,7 @@ checked check(config::settings settings) {
     all.warnings.push_back("network.lab is on: documents may name private and loopback addresses");
   check_machine(all);
   check_routes(all);
+  check_proxy(all);
   check_unbuilt(all);
   return all;
 }

@@ -25,7 +25,7 @@ struct shows {
     auto out = usual;
     const bool named = !config::ip_address::parse(target.url.host);
     out.shows_name = target.tls.sni && named;
-    out.plain_lookup = settings.dns.doh.empty() && named;
+    out.plain_lookup = false; // a direct host's name goes to DNS over HTTPS alone
     return out;
   }
   fallback::visibility operator()(const config::fronted_target& target) const {

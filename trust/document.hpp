@@ -18,6 +18,7 @@ namespace landfall::trust {
 /// Bytes that claim to be a document. The only thing that a fetch may return.
 struct unverified_document {
   std::string bytes;
+  bool in_parts = false; ///< put together from several answers, perhaps of two documents: worth a second try
 };
 
 enum class document_type : std::uint8_t { root, list, live };

@@ -36,7 +36,7 @@ awaitable<net::result<trust::unverified_document>> fetched(fakes::behaviour beha
   fakes::hostile_server server(executor, std::move(behave));
   net::scope children(executor);
   children.spawn(server.serve());
-  what.target.url = url("http://localhost:" + std::to_string(server.port()) + "/7f3a9c/");
+  what.url = url("http://localhost:" + std::to_string(server.port()) + "/7f3a9c/");
   auto got = co_await fronting::fetch(client, std::move(what));
   children.cancel();
   co_await children.join();
@@ -85,12 +85,9 @@ TEST_CASE("an envelope of the largest size is taken, one byte more is not") {
 }
 
 TEST_CASE("what a target asks for and this version lacks is refused, not left out") {
-  auto split = list_of_demo(), profiled = list_of_demo();
-  split.target.tls.split_hello = true;
-  profiled.target.tls.profile = "chrome";
-  for (const auto& what : {split, profiled}) {
-    const auto got = fakes::run(fetched(echo, what));
-    REQUIRE(got.has_error());
-    CHECK(base::name(got.error().what) == base::name(outcome::local_error));
-  }
+  auto profiled = list_of_demo();
+  profiled.tls.profile = "chrome";
+  const auto got = fakes::run(fetched(echo, profiled));
+  REQUIRE(got.has_error());
+  CHECK(base::name(got.error().what) == base::name(outcome::local_error));
 }
