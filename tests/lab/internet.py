@@ -180,20 +180,22 @@ class Sniffer:
         self.close()
 
     def packets(self):
-        """(protocol, source, source port, destination, destination port, payload) of IPv4 TCP and UDP."""
+        """(protocol, source, source port, destination, destination port, TCP's flags, payload) of IPv4 TCP and UDP."""
         for frame in self.frames:
             if frame[12:14] != b"\x08\x00" or frame[23] not in (6, 17):
                 continue
             at = 14 + 4 * (frame[14] & 15)
             end = 14 + struct.unpack(">H", frame[16:18])[0]
             ports = struct.unpack(">HH", frame[at:at + 4])
-            payload = at + (8 if frame[23] == 17 else 4 * (frame[at + 12] >> 4))
-            yield frame[23], socket.inet_ntoa(frame[26:30]), ports[0], socket.inet_ntoa(frame[30:34]), ports[1], frame[payload:end]
+            udp = frame[23] == 17
+            payload = frame[at + (8 if udp else 4 * (frame[at + 12] >> 4)):end]
+            yield (frame[23], socket.inet_ntoa(frame[26:30]), ports[0], socket.inet_ntoa(frame[30:34]), ports[1],
+                   0 if udp else frame[at + 13], payload)
 
     def asked_names(self):
         """Names of plaintext DNS queries, over UDP and TCP."""
         out = []
-        for protocol, _, _, _, port, payload in self.packets():
+        for protocol, _, _, _, port, _, payload in self.packets():
             message = payload if protocol == 17 else payload[2:]
             if port != 53 or len(message) < 13:
                 continue
@@ -210,11 +212,14 @@ class Sniffer:
         return any(name.encode() in frame or labels in frame for frame in self.frames)
 
     def first_data(self, port=443):
-        """The first bytes that clients sent on each connection to the port, in order of their beginning."""
+        """What clients sent on each connection to the port whose SYN was seen, in order of their beginning."""
         streams = {}
-        for protocol, source, from_port, destination, to_port, payload in self.packets():
-            if protocol == 6 and to_port == port and payload:
-                streams.setdefault((source, from_port, destination), []).append(payload)
+        for protocol, source, from_port, destination, to_port, flags, payload in self.packets():
+            key = (source, from_port, destination)
+            if protocol == 6 and to_port == port and flags & 2:
+                streams[key] = []
+            elif to_port == port and payload and key in streams:  # what began earlier is somebody else's
+                streams[key].append(payload)
         return [b"".join(pieces) for pieces in streams.values()]
 
     def resets_seen(self):
