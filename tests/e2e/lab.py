@@ -19,6 +19,7 @@ NETWORK = "test-net"
 SECRET = "7f3a9c5e21d04b68aa41"
 PATIENCE = 20.0
 DAY = 86400
+NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
 
 def run(*command, expect=0, **how):
@@ -80,18 +81,21 @@ class Nginx:
         self.port = free_port()
         self.ca = os.path.join(self.folder, "ca.pem")
         self._pid = None
-        self._make_certificates()
+        run("openssl", "req", "-x509", *NEW_KEY, "-days", "3", "-subj", "/CN=test CA", "-addext",
+            "basicConstraints=critical,CA:TRUE", "-keyout", self._at("ca.key"), "-out", self.ca)
+        self.make_certificate("tls", "IP:127.0.0.1")
 
-    def _make_certificates(self):
-        at = lambda name: os.path.join(self.folder, name)
-        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        run("openssl", "req", "-x509", *new_key, "-days", "3", "-subj", "/CN=test CA", "-addext",
-            "basicConstraints=critical,CA:TRUE", "-keyout", at("ca.key"), "-out", self.ca)
-        run("openssl", "req", *new_key, "-subj", "/CN=test server", "-keyout", at("tls.key"), "-out", at("tls.csr"))
-        with open(at("names"), "w", encoding="ascii") as file:
-            file.write("subjectAltName=IP:127.0.0.1\n")
-        run("openssl", "x509", "-req", "-in", at("tls.csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", "2",
-            "-set_serial", "2", "-extfile", at("names"), "-out", at("tls.pem"))
+    def _at(self, name):
+        return os.path.join(self.folder, name)
+
+    def make_certificate(self, file, names):
+        """FILE.pem and FILE.key by the test CA; names as openssl writes them: "DNS:a.example,IP:127.0.0.1"."""
+        at = self._at
+        run("openssl", "req", *NEW_KEY, "-subj", "/CN=test server", "-keyout", at(file + ".key"), "-out", at(file + ".csr"))
+        with open(at("names"), "w", encoding="ascii") as out:
+            out.write(f"subjectAltName={names}\n")
+        run("openssl", "x509", "-req", "-in", at(file + ".csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", "2",
+            "-set_serial", "2", "-extfile", at("names"), "-out", at(file + ".pem"))
 
     def put(self, site, document, name=f"{NETWORK}/public-0/list"):
         path = os.path.join(self.folder, "sites", site, "v1", name)
@@ -103,22 +107,29 @@ class Nginx:
     def url(self, site):
         return f"https://127.0.0.1:{self.port}/{SECRET}-{site}/"
 
-    def start(self, rate=0):
-        """Returns when it listens: nginx binds before it goes to the background. `rate`: bytes a second, 0 for no limit."""
+    def locations(self):
+        """One for each site."""
         sites = os.listdir(os.path.join(self.folder, "sites"))
-        locations = "".join(f"location /{SECRET}-{site}/ {{ alias {self.folder}/sites/{site}/; }}\n" for site in sites)
+        return "".join(f"location /{SECRET}-{site}/ {{ alias {self.folder}/sites/{site}/; }}\n" for site in sites)
+
+    def servers(self):
+        """The server blocks of its configuration."""
+        return f"""server {{ listen 127.0.0.1:{self.port} ssl; ssl_certificate {self.folder}/tls.pem;
+ssl_certificate_key {self.folder}/tls.key; location / {{ return 404; }} {self.locations()} }}"""
+
+    def start(self, rate=0, launcher=()):
+        """Returns when it listens: nginx binds before it goes to the background. `rate`: bytes a second, 0 for no limit.
+        `launcher`: the words before nginx's own, to start it elsewhere."""
         limit = f"limit_rate {rate}; postpone_output 0; sendfile off;" if rate else ""
-        config = os.path.join(self.folder, "nginx.conf")
+        config = self._at("nginx.conf")
         with open(config, "w", encoding="ascii") as file:
-            file.write(f"""master_process off; pid {self.folder}/pid; error_log {self.folder}/error.log;
+            file.write(f"""{"user root;" if os.geteuid() == 0 else ""} master_process off; pid {self.folder}/pid; error_log {self.folder}/error.log;
 events {{ worker_connections 64; }}
 http {{ access_log {self.folder}/access.log; client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
 fastcgi_temp_path {self.folder}/fastcgi; uwsgi_temp_path {self.folder}/uwsgi; scgi_temp_path {self.folder}/scgi;
 default_type application/json; {limit}
-server {{ listen 127.0.0.1:{self.port} ssl; ssl_certificate {self.folder}/tls.pem; ssl_certificate_key {self.folder}/tls.key;
-location / {{ return 404; }}
-{locations} }} }}""")
-        run(NGINX, "-p", self.folder, "-c", config)
+{self.servers()} }}""")
+        run(*launcher, NGINX, "-p", self.folder, "-c", config)
         with open(os.path.join(self.folder, "pid"), encoding="ascii") as file:
             self._pid = int(file.read())
 
