@@ -133,7 +133,7 @@ TEST_CASE("routes of a signed list join the configured ones and replace none; fo
                             {"fronts", json::array{"a.example@203.0.113.7"}}}}) == all{"mine"},
                 "the same route twice is one");
   struct row {
-    const char* name;
+    std::string name;
     json::object member;
   };
   const row forbidden[] = {
