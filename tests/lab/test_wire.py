@@ -11,7 +11,7 @@ import unittest
 
 import world as lab
 from internet import PATIENCE, Censor, Sniffer
-from world import DOH, DOH_NAME, FRONT, HOSTS, INNER, REFUSING_FRONT, SITE, World, can_try
+from world import DOH, FRONT, HOSTS, IN_THE_CLEAR, INNER, REFUSING_FRONT, SITE, World
 
 SEED = int(os.environ.get("LANDFALL_TEST_SEED", random.randrange(1 << 32)))
 BLOCKED, DIRECT, MIRROR = "blocked.example", "bootstrap.example.net", "mirror.example.net"
@@ -144,13 +144,6 @@ class Direct(Wire):
         after = self.acted(censor, "sni-reset", residual=before["residual"] + 1)
         self.assertEqual(after["triggered"], before["triggered"])
 
-    def test_s05_forged_answers_come_first(self):
-        censor = self.censor("S05")
-        lanes, _ = self.peers(REAL.route(BLOCKED), REAL.route(MIRROR))
-        self.assertNotIn(lanes["blocked"], ("won", "reset_after_hello"))
-        self.assertEqual(lanes["mirror"], "won")
-        self.acted(censor, "dns-injection", triggered=1, answers=2)
-
     def test_s14_silence_after_some_bytes(self):
         censor = self.censor("S14", define={"allowed": [MIRROR]})
         lanes, progress = self.peers(REAL.route(DIRECT), REAL.route(MIRROR))
@@ -214,34 +207,21 @@ class SlowAndNarrow(Wire):
 
 
 class HiddenNames(Wire):
-    """Rows for fronts and DNS over HTTPS. They need a program that has such routes; `landfall check` says whether it has."""
-
     def fronted(self, *fronts, others=()):
-        client = REAL.client(REAL.fronted(*[f"{front}@{HOSTS[front]}" for front in fronts]), *others)
-        if not can_try(client):
-            self.skipTest("NOT RUN: this program has no routes of kind 'fronted'")
-        return client
+        return REAL.client(REAL.fronted(*[f"{front}@{HOSTS[front]}" for front in fronts]), *others)
 
-    def doh(self, *routes):
-        client = REAL.client(*routes, dns=f'doh = ["https://{DOH_NAME}/dns-query@{DOH}"]')
-        if not can_try(client):
-            self.skipTest("NOT RUN: this program has no DNS over HTTPS")
-        return client
-
-    def test_the_program_says_what_it_cannot_try(self):
-        """Fails when the other rows are skipped although the program no longer calls anything missing."""
-        missing = {"fronted": REAL.client(REAL.fronted(FRONT)),
-                   "DNS over HTTPS": REAL.client(REAL.route(DIRECT), dns=f'doh = ["https://{DOH_NAME}/dns-query@{DOH}"]')}
-        for what, client in missing.items():
-            said, _ = client.command("check")
-            self.assertEqual("OFF" in said, not can_try(client), said)
-            if not can_try(client):
-                self.assertIn(what, said)
+    def test_s05_forged_answers_for_a_front_are_not_believed(self):
+        censor, wire = self.censor("S05", define={"blocked": [FRONT]}), self.sniffer()
+        lanes, progress = REAL.peers(REAL.client(REAL.fronted(FRONT), dns=IN_THE_CLEAR), expect=1, timeout=5)
+        self.assertEqual(lanes["fronted"], "dns_poisoned", progress)
+        self.acted(censor, "dns-injection", triggered=1, answers=2)
+        self.assertEqual(set(wire.asked_names()), {FRONT})
+        lanes, progress = REAL.peers(REAL.client(REAL.fronted(FRONT)))
+        self.assertEqual(lanes["fronted"], "won", f"DNS over HTTPS knows better: {progress}")
 
     def test_s05_dns_over_https_is_not_poisoned_and_asks_nothing_in_the_clear(self):
-        client = self.doh(REAL.route(BLOCKED))
         censor, wire = self.censor("S05"), self.sniffer()
-        lanes, progress = REAL.peers(client)
+        lanes, progress = self.peers(REAL.route(BLOCKED))
         self.assertEqual(lanes["blocked"], "won", progress)
         self.assertEqual(wire.asked_names(), [])
         self.idle(censor)
@@ -278,7 +258,8 @@ class Plain(Wire):
         self.censor("none")
         wire = self.sniffer()
         self.peers(REAL.route(DIRECT))
-        self.assertEqual(set(wire.asked_names()), {DIRECT})
+        self.assertEqual(wire.asked_names(), [])
+        self.assertTrue(wire.shows(DIRECT), "the SNI, which is declared")
         self.assertFalse(wire.shows(f"{lab.lab.SECRET}-{SITE}"), "the secret path in the clear")
         self.assertFalse(wire.shows(MIRROR))
 
