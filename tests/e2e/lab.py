@@ -89,7 +89,7 @@ class Nginx:
             "basicConstraints=critical,CA:TRUE", "-keyout", at("ca.key"), "-out", self.ca)
         run("openssl", "req", *new_key, "-subj", "/CN=test server", "-keyout", at("tls.key"), "-out", at("tls.csr"))
         with open(at("names"), "w", encoding="ascii") as file:
-            file.write("subjectAltName=IP:127.0.0.1\n")
+            file.write("subjectAltName=IP:127.0.0.1,DNS:hidden.example.net\n")
         run("openssl", "x509", "-req", "-in", at("tls.csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", "2",
             "-set_serial", "2", "-extfile", at("names"), "-out", at("tls.pem"))
 
