@@ -12,6 +12,9 @@ namespace {
 using base::outcome;
 using base::stage;
 
+/// More than any route tries in a lane; a fetch that tells for ever fills no memory.
+constexpr std::size_t max_given_up = 16;
+
 /// What the coroutines of one lane share; it lives in run_lane's frame, which joins them.
 struct attempt {
   route what;
@@ -21,6 +24,7 @@ struct attempt {
   stage reached = stage::none;
   bool ignores_dates = false;
   bool in_parts = false; ///< the last list
+  std::vector<base::failure> given_up{};
 
   void progress(stage at) {
     reached = at;
@@ -42,6 +46,9 @@ awaitable<result<trust::unverified_document>> fetch(attempt& lane, document_requ
   request.now = lane.context.state.time(lane.context.clock.wall()).now();
   request.ignore_dates = lane.ignores_dates;
   request.avoid = lane.context.avoid;
+  request.gave_up = [&lane](const base::failure& why) {
+    if (lane.given_up.size() < max_given_up) lane.given_up.push_back(why);
+  };
   const net::progress_fn on_stage = [&lane](stage at) { lane.progress(at); };
   auto first = lane.what.fetch(request, on_stage);
   auto got = co_await std::move(first);
@@ -161,6 +168,7 @@ awaitable<lane_report> run_lane(route what, lane_context context, lane_task task
   attempt lane{std::move(what), context, task, std::move(progress)};
   const auto ended = co_await net::with_deadline(fetch_and_verify_whole(lane), whole, stage::none);
   describe(report, ended, lane.reached);
+  report.given_up = std::move(lane.given_up);
   report.elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(context.clock.steady() - begun);
   report.dates_ignored = lane.ignores_dates;
   if (lane.ignores_dates && !report.tier) context.dates->taken = false;

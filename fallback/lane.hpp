@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <vector>
 
 namespace landfall::fallback {
 
@@ -17,8 +18,9 @@ struct lane_report {
   base::outcome outcome = base::outcome::cancelled;
   base::stage stage = base::stage::none; ///< where it ended
   int code = 0;
-  std::string error;                ///< for people; empty for won
-  std::optional<base::place> where; ///< of a failure: what a penalty is put on
+  std::string error;                   ///< for people; empty for won
+  std::optional<base::place> where;    ///< of a failure: what a penalty is put on
+  std::vector<base::failure> given_up; ///< places of this route that failed before another was tried; they wait too
   std::chrono::milliseconds elapsed{0};
   std::optional<trust::tier> tier; ///< of the authentic list that it brought
   bool adopted = false;

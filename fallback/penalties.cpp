@@ -55,9 +55,8 @@ std::string_view name(base::penalty_scope value) noexcept {
   return "";
 }
 
-std::vector<memory_key> penalties::struck(const network_id& here, const route& what, const lane_report& report,
-                                          const base::policy& policy) const {
-  const auto& where = report.where;
+std::vector<memory_key> penalties::struck(const network_id& here, const route& what,
+                                          const std::optional<base::place>& where, const base::policy& policy) const {
   const auto the_route = keys_->route(here, what);
   switch (policy.penalised) {
   case penalty_scope::nobody: return {};
@@ -80,18 +79,26 @@ std::vector<memory_key> penalties::struck(const network_id& here, const route& w
 
 void penalties::apply(const network_id& here, const route& what, const lane_report& report, base::unix_time now,
                       double jitter) {
+  for (const auto& why : report.given_up) strike(here, what, why, now, jitter);
   if (is_success(report.outcome)) {
     all_.erase(keys_->route(here, what));
     all_.erase(keys_->route_everywhere(what));
-    return;
+  } else {
+    auto why = base::fail(report.outcome);
+    why.where = report.where;
+    strike(here, what, why, now, jitter);
   }
-  const auto policy = base::policy_of(report.outcome);
-  for (const auto& key : struck(here, what, report, policy)) {
+}
+
+void penalties::strike(const network_id& here, const route& what, const base::failure& why, base::unix_time now,
+                       double jitter) {
+  const auto policy = base::policy_of(why.what);
+  for (const auto& key : struck(here, what, why.where, policy)) {
     auto& entry = all_[key];
     entry.failures = std::min(entry.failures + 1, max_failures);
     const auto pause = policy.backoff ? backoff(policy.retry, entry.failures, jitter) : policy.retry.count();
     // A place may wait for a longer reason already.
-    if (entry.waits.until < now + pause) entry.waits = {now + pause, report.outcome, policy.penalised};
+    if (entry.waits.until < now + pause) entry.waits = {now + pause, why.what, policy.penalised};
   }
   bound();
 }

@@ -48,8 +48,9 @@ class penalties {
 public:
   explicit penalties(std::shared_ptr<const keyer> keys) : keys_(std::move(keys)) {}
 
-  /// Applies policy_of(report.outcome) to what the report is about; `jitter` in [0,1) spreads a backoff over its upper
-  /// half. An authentic list clears the route's own penalties, here and everywhere; a cancelled lane changes nothing.
+  /// Applies policy_of(report.outcome) to what the report is about, and to each place that was given up on the way;
+  /// `jitter` in [0,1) spreads a backoff over its upper half. An authentic list clears the route's own penalties, here
+  /// and everywhere; a cancelled lane changes nothing besides what it had given up.
   void apply(const network_id& here, const route& what, const lane_report& report, base::unix_time now, double jitter);
 
   /// A route waits while it is penalised itself, or while every place that is known of it is.
@@ -66,7 +67,9 @@ public:
   void restore(entries from, base::unix_time now);
 
 private:
-  [[nodiscard]] std::vector<memory_key> struck(const network_id& here, const route& what, const lane_report& report,
+  void strike(const network_id& here, const route& what, const base::failure& why, base::unix_time now, double jitter);
+  [[nodiscard]] std::vector<memory_key> struck(const network_id& here, const route& what,
+                                               const std::optional<base::place>& where,
                                                const base::policy& policy) const;
   [[nodiscard]] std::optional<wait> at(const memory_key& key, base::unix_time now) const;
   [[nodiscard]] std::optional<wait> of_place(const network_id& here, const base::place& where,

@@ -45,6 +45,7 @@ void forgive_if_cut(lane_report& report, const field& in) {
   report.outcome = base::outcome::cancelled;
   report.error = "the network changed, or this computer slept";
   report.where.reset();
+  report.given_up.clear();
 }
 
 /// One lane with its observer's calls around it.

@@ -3,7 +3,7 @@
 namespace landfall::fallback {
 
 visibility usual_visibility(std::string_view kind) noexcept {
-  if (kind == "https") return {cost::quiet, true, true};
+  if (kind == "https") return {cost::quiet, true, false};
   if (kind == "fronted") return {cost::quiet, false, true};
   if (kind == "dns") return {cost::telling, false, true};
   return {cost::conspicuous, false, false};

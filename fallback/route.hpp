@@ -22,6 +22,10 @@ using net::result;
 /// `address` empty before a front's name is looked up. Cheap, pure, and valid as long as the lane runs.
 using avoid_fn = std::function<bool(const base::place&)>;
 
+/// Told of a place that a fetch gave up before it went on to another: a front that refused. What the fetch ends with is
+/// not told. Valid as long as the lane runs.
+using gave_up_fn = std::function<void(const base::failure&)>;
+
 /// What to fetch: the list of our network and channel, or root N.
 struct document_request {
   trust::document_type type = trust::document_type::list;
@@ -30,6 +34,7 @@ struct document_request {
   base::unix_time now = 0;              ///< known time: TLS validity is judged by it
   bool ignore_dates = false;            ///< the one repeat after clock_suspect; chain, name and pins still hold
   avoid_fn avoid;                       ///< empty: nothing is under a penalty
+  gave_up_fn gave_up;                   ///< empty: nobody asks
 };
 
 /// Returns the bytes, or a failure of design §8; a root that the route does not have is http_status with code 404, 403
@@ -54,7 +59,7 @@ struct visibility {
 
 /// What routes of this kind usually show:
 ///
-///   https    quiet        name in the SNI   plaintext look-up of the name
+///   https    quiet        name in the SNI   none: its name is looked up over HTTPS alone
 ///   fronted  quiet        the front's       plaintext look-up of the front
 ///   bridge   conspicuous  none              none: lines hold addresses
 ///   onion    conspicuous  none              none

@@ -68,6 +68,7 @@ awaitable<result<trust::unverified_document>> fetch_by_fronts(http::client& clie
     const bool avoided = !cancelled && !got && got.error().what == outcome::cancelled;
     const bool next = avoided || (!cancelled && !got && tries_another(got.error().what));
     *at = next ? index + 1 : index;
+    if (last && !avoided && what.gave_up) what.gave_up(*last);
     if (!next) co_return got;
     if (!avoided) last = std::move(got).error();
     if (std::chrono::steady_clock::now() >= end) break;

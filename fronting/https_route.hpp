@@ -38,6 +38,7 @@ struct https_fetch {
   std::function<void(base::stage)> progress;
   http::via via = http::direct{};
   avoid_fn avoid; ///< asked before every look-up of a front and every connection; empty: nothing is avoided
+  std::function<void(const base::failure&)> gave_up; ///< told of each front that failed before the next one was tried
   /// Where the rotation of fronts stands, shared by the fetches of a route: at the front that answered last, past the
   /// one that failed. So a lane's list and roots come through one front. nullptr: at the first.
   std::shared_ptr<std::size_t> front_at;

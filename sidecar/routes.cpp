@@ -100,6 +100,7 @@ private:
           one.now = asked.now;
           one.ignore_dates = asked.ignore_dates;
           one.avoid = filtered ? global_only(std::move(asked.avoid)) : std::move(asked.avoid);
+          one.gave_up = std::move(asked.gave_up);
           one.progress = std::move(tell);
           return fronting::fetch(*client, std::move(one));
         });

@@ -168,6 +168,22 @@ TEST_CASE("a route waits for the first of its places that is free again, and tel
   CHECK_MESSAGE(one.wait(route("s", {a})) == 100, "another route that is known to lead there waits as well");
 }
 
+TEST_CASE("fronts that were given up on the way wait too, also when the next one brought the list") {
+  const auto by_fronts = route("r", {front_by_name, {{}, 443, "cdn-b.example.com"}});
+  for (const auto how : {outcome::won, outcome::cancelled, outcome::front_refused}) {
+    CAPTURE(base::name(how));
+    book one;
+    auto ended = report(how);
+    if (how == outcome::front_refused) ended.where = place{"203.0.113.9", 443, "cdn-b.example.com"};
+    auto refused = base::fail(outcome::front_refused);
+    refused.where = front;
+    ended.given_up.push_back(refused);
+    one.apply(home, by_fronts, ended, now, 0.5);
+    CHECK(one.avoids(home, front_by_name, now + day - 1));
+    CHECK((one.wait(by_fronts) == day) == (how == outcome::front_refused));
+  }
+}
+
 TEST_CASE("a shorter penalty does not end a longer one") {
   book one;
   one.met(route(), outcome::tls_certificate);

@@ -42,10 +42,10 @@ TEST_CASE("what a route shows follows from its kind and its target") {
     fallback::visibility expected;
   };
   const row rows[] = {
-      {"direct", https("https://a.example.net/s/"), false, {cost::quiet, true, true}},
+      {"direct", https("https://a.example.net/s/"), false, {cost::quiet, true, false}},
       {"direct, with DNS over HTTPS", https("https://a.example.net/s/"), true, {cost::quiet, true, false}},
       {"direct, to an address", https("https://192.0.2.1/s/"), false, {cost::quiet, false, false}},
-      {"direct, without SNI", https("https://a.example.net/s/", false), false, {cost::quiet, false, true}},
+      {"direct, without SNI", https("https://a.example.net/s/", false), false, {cost::quiet, false, false}},
       {"a front by name", fronted({{"cdn-a.example.com", {}}}), false, {cost::quiet, false, true}},
       {"fronts by address",
        fronted({{"cdn-a.example.com", "203.0.113.7"}, {"cdn-b.example.com", "203.0.113.8"}}),
@@ -66,6 +66,7 @@ TEST_CASE("what a route shows follows from its kind and its target") {
   for (const auto& row : rows) {
     CAPTURE(row.name);
     config::settings settings;
+    settings.dns.doh.clear();
     if (row.doh) settings.dns.doh.emplace_back("https://dns.example.net/dns-query@192.0.2.53");
     config::route route;
     route.target = row.target;
