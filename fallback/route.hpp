@@ -22,6 +22,10 @@ using net::result;
 /// `address` empty before a front's name is looked up. Cheap, pure, and valid as long as the lane runs.
 using avoid_fn = std::function<bool(const base::place&)>;
 
+/// Told at the end of each connection what an observer of the wire got of it: our ClientHello, a TLS handshake message
+/// (empty: none left), and the bytes that came.
+using seen_fn = std::function<void(std::string_view hello, std::uint64_t received)>;
+
 /// What to fetch: the list of our network and channel, or root N.
 struct document_request {
   trust::document_type type = trust::document_type::list;
@@ -30,6 +34,7 @@ struct document_request {
   base::unix_time now = 0;              ///< known time: TLS validity is judged by it
   bool ignore_dates = false;            ///< the one repeat after clock_suspect; chain, name and pins still hold
   avoid_fn avoid;                       ///< empty: nothing is under a penalty
+  seen_fn seen;                         ///< empty: nobody wants to know
 };
 
 /// Returns the bytes, or a failure of design §8; a root that the route does not have is http_status with code 404, 403

@@ -98,6 +98,7 @@ private:
           one.ignore_dates = asked.ignore_dates;
           one.avoid = filtered ? global_only(std::move(asked.avoid)) : std::move(asked.avoid);
           one.progress = std::move(tell);
+          one.seen = std::move(asked.seen);
           return fronting::fetch(*client, std::move(one));
         });
   }
