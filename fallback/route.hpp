@@ -26,6 +26,10 @@ using avoid_fn = std::function<bool(const base::place&)>;
 /// not told. Valid as long as the lane runs.
 using gave_up_fn = std::function<void(const base::failure&)>;
 
+/// Told at the end of each connection what an observer of the wire got of it: our ClientHello, a TLS handshake message
+/// (empty: none left), and the bytes that came.
+using seen_fn = std::function<void(std::string_view hello, std::uint64_t received)>;
+
 /// What to fetch: the list of our network and channel, or root N.
 struct document_request {
   trust::document_type type = trust::document_type::list;
@@ -35,6 +39,7 @@ struct document_request {
   bool ignore_dates = false;            ///< the one repeat after clock_suspect; chain, name and pins still hold
   avoid_fn avoid;                       ///< empty: nothing is under a penalty
   gave_up_fn gave_up;                   ///< empty: nobody asks
+  seen_fn seen;                         ///< empty: nobody wants to know
 };
 
 /// Returns the bytes, or a failure of design §8; a root that the route does not have is http_status with code 404, 403

@@ -118,6 +118,7 @@ http::request request_of(const https_fetch& what, const config::front* front) {
   out.first_byte = what.deadlines.first_byte;
   out.whole = what.deadlines.whole;
   out.progress = what.progress;
+  out.seen = what.seen;
   return out;
 }
 

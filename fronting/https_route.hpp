@@ -36,6 +36,7 @@ struct https_fetch {
   bool ignore_dates = false;
   config::lane_deadlines deadlines;
   std::function<void(base::stage)> progress;
+  std::function<void(std::string_view hello, std::uint64_t received)> seen; ///< as http::request::seen
   http::via via = http::direct{};
   avoid_fn avoid; ///< asked before every look-up of a front and every connection; empty: nothing is avoided
   std::function<void(const base::failure&)> gave_up; ///< told of each front that failed before the next one was tried

@@ -100,6 +100,7 @@ awaitable<result<response>> client::impl::run(const request& what, origin to, de
     changed.expires_at(std::min(end, one.deadline()));
     (void)co_await changed.async_wait(net::as_result);
   }
+  one.tell_seen();
   co_return *one.ended();
 }
 

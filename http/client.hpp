@@ -32,6 +32,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -60,6 +61,9 @@ struct request {
   std::int64_t low_speed_bytes = 64; ///< per second, over low_speed_time: stalled_after_bytes
   std::chrono::seconds low_speed_time{8};
   std::function<void(base::stage)> progress; ///< connect = SYN-ACK seen, tls = handshake done, body = first byte
+  /// Told at the end of each connection what an observer of the wire got of it: our ClientHello, a handshake message
+  /// (empty: none left), and the bytes that came. Must not throw.
+  std::function<void(std::string_view hello, std::uint64_t received)> seen;
 };
 
 struct response {

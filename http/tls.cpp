@@ -110,12 +110,13 @@ int judge(X509_STORE_CTX* verification, void* shared) {
   return 1;
 }
 
-/// Called by OpenSSL for every record: its header comes before anything is made of it.
+/// Called by OpenSSL for every record, whose header comes before anything is made of it, and for every message.
 void on_record(int writing, int, int type, const void* data, std::size_t size, SSL*, void* seen) {
-  if (writing != 0 || type != SSL3_RT_HEADER || size != SSL3_RT_HEADER_LENGTH) return;
-  const std::string_view header(static_cast<const char*>(data), size);
-  const auto byte = [&header](std::size_t at) { return static_cast<unsigned char>(header[at]); };
   auto& out = *static_cast<tls_evidence*>(seen);
+  const std::string_view header(static_cast<const char*>(data), size);
+  if (writing == 1 && type == SSL3_RT_HANDSHAKE && header.starts_with('\x01') && out.hello.empty()) out.hello = header;
+  if (writing != 0 || type != SSL3_RT_HEADER || size != SSL3_RT_HEADER_LENGTH) return;
+  const auto byte = [&header](std::size_t at) { return static_cast<unsigned char>(header[at]); };
   out.before_last = out.arrived;
   out.arrived += size + (static_cast<std::uint64_t>(byte(3)) << 8 | byte(4));
   if (header == "HTTP/") out.portal = true; // a suspicion as yet: see is_portal

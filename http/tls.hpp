@@ -36,7 +36,8 @@ struct tls_evidence {
   bool broken = false;                ///< the peer answered with an alert, or not in TLS
   bool portal = false;                ///< broken: a page, or the way to one, came in plain HTTP where TLS was asked for
   http::certificate certificate = http::certificate::unseen;
-  std::string why; ///< a clause, when broken or wrong
+  std::string why;   ///< a clause, when broken or wrong
+  std::string hello; ///< our first ClientHello, as a handshake message
   std::string group, version;
 };
 

@@ -254,6 +254,10 @@ void transfer::end_with(base::failure why) {
   }
 }
 
+void transfer::tell_seen() const {
+  if (asked_.seen) asked_.seen(tls_.hello, to_.secure ? tls_.arrived : header_bytes_);
+}
+
 void transfer::finish(CURLcode code) {
   look();
   if (verdict_)

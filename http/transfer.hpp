@@ -52,6 +52,8 @@ public:
   [[nodiscard]] bool between_addresses();
 
   void finish(CURLcode code);
+  /// Tells request::seen, once it has ended.
+  void tell_seen() const;
   /// Ended, by our own decision or as libcurl says; what came of the answer is kept where that was asked for.
   void end_with(base::failure why);
 

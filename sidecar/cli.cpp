@@ -29,6 +29,7 @@ void add_commands(CLI::App& app, action& chosen) {
   add_run_command(app, chosen);
   add_peers_command(app, chosen);
   add_status_command(app, chosen);
+  add_probe_command(app, chosen);
   add_check_command(app, chosen);
   add_config_command(app, chosen);
   add_bridge_command(app, chosen);

@@ -16,6 +16,7 @@ using action = std::function<int()>;
 
 void add_run_command(CLI::App& app, action& chosen);
 void add_peers_command(CLI::App& app, action& chosen);
+void add_probe_command(CLI::App& app, action& chosen);
 void add_status_command(CLI::App& app, action& chosen);
 void add_check_command(CLI::App& app, action& chosen);
 void add_config_command(CLI::App& app, action& chosen);

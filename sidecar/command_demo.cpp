@@ -1,9 +1,13 @@
 // landfall demo: the command line of it.
+#include "crypto/hash.hpp"
 #include "sidecar/cli.hpp"
 #include "sidecar/demo.hpp"
+#include "sidecar/demo_internet.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -11,19 +15,31 @@ namespace landfall::sidecar {
 
 namespace {
 
-/// What the demo's network is like; later versions bring other censors.
-constexpr std::string_view only_profile = "default";
-
 struct demo_flags {
   demo_options how;
-  std::string profile{only_profile};
+  std::optional<std::uint32_t> seed;
 };
 
+std::string profile_names() {
+  std::string out;
+  for (const auto& one : demo_profiles()) out += fmt::format("{}{}", out.empty() ? "" : ", ", one.name);
+  return out;
+}
+
+std::string profile_list() {
+  std::string out = "Profiles of the censor (docs/CENSOR.md):";
+  for (const auto& one : demo_profiles()) out += fmt::format("\n  {:<17} {}", one.name, one.about);
+  return out;
+}
+
 int demo(const demo_flags& flags) {
-  if (flags.profile != only_profile)
-    return complain(usage, fmt::format("there is no profile '{}'", flags.profile), "landfall demo --profile",
-                    fmt::format("there is '{}'", only_profile));
-  return run_demo(flags.how);
+  auto how = flags.how;
+  const auto known = [&how](const demo_profile& one) { return one.name == how.profile; };
+  if (!how.profile.empty() && std::ranges::none_of(demo_profiles(), known))
+    return complain(usage, fmt::format("there is no profile '{}'", how.profile), "landfall demo --profile",
+                    "there are " + profile_names());
+  how.seed = flags.seed ? *flags.seed : crypto::random_below(std::numeric_limits<std::uint32_t>::max());
+  return run_demo(std::move(how));
 }
 
 } // namespace
@@ -34,7 +50,12 @@ void add_demo_command(CLI::App& app, action& chosen) {
   const auto flags = std::make_shared<demo_flags>();
   command->add_flag("--once", flags->how.once, "End when there are peers; without it the demo stays up until Ctrl-C");
   command->add_flag("--json", flags->how.json, "Print one JSON object on stdout");
-  command->add_option("--profile", flags->profile, "What the censor does")->capture_default_str()->type_name("NAME");
+  auto* profile =
+      command->add_option("--profile", flags->how.profile, "What the censor does, as below")->type_name("NAME");
+  command->add_option("--seed", flags->seed, "What the censor draws; without it a new one, which is printed")
+      ->needs(profile)
+      ->type_name("N");
+  command->footer(profile_list);
   command->callback([flags, &chosen] { chosen = [flags] { return demo(*flags); }; });
 }
 

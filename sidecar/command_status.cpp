@@ -11,12 +11,15 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
 
+#include <csignal>
 #include <memory>
+#include <optional>
 
 namespace landfall::sidecar {
 
@@ -58,15 +61,39 @@ int show(const status_flags& flags) {
     fmt::print("{}\n", boost::json::serialize(*status));
   else
     for (const auto& line : status_lines(*status)) fmt::print("{}\n", line);
+  std::fflush(stdout); // --watch goes on, perhaps into a pipe
   return done;
 }
 
-/// Redraws after events; events that come while the sidecar is asked are answered by one more look.
+/// On a terminal the whole screen, drawn anew after events and when its size changes; events that come while the
+/// sidecar is asked are answered by one more look. Elsewhere a line for each event.
 class watcher {
 public:
-  watcher(net::asio::any_io_executor executor, status_flags flags)
-      : flags_(flags), terminal_(!flags.json && is_terminal(stdout)), table_(stdout, terminal_), changed_(executor) {}
+  watcher(net::asio::any_io_executor executor, status_flags flags, bool terminal)
+      : flags_(flags), terminal_(terminal), table_(stdout, false), changed_(executor), resized_(executor, SIGWINCH) {}
 
+  awaitable<void> run() {
+    net::scope work(co_await net::asio::this_coro::executor);
+    auto stop = stop_watch::make(co_await net::asio::this_coro::executor, false);
+    work.spawn(follow());
+    if (terminal_) work.spawn(draw());
+    if (terminal_) work.spawn(follow_size());
+    work.spawn(until_stopped(**stop));
+    while (!ended_) co_await work.wait();
+    work.cancel();
+    co_await work.join();
+  }
+
+  /// Gives the terminal back with the last picture on it; nothing after that.
+  result<void> finish() {
+    screen_.reset();
+    for (const auto& line : last_) fmt::print("{}\n", line);
+    std::fflush(stdout);
+    if (failed_ && !stopped_) fmt::print(stderr, "landfall: the sidecar has ended\n");
+    return stopped_ ? result<void>() : failed_;
+  }
+
+private:
   awaitable<void> follow() {
     const auto tell = [this](const event& happened) {
       take(happened);
@@ -81,28 +108,28 @@ public:
     for (bool cancelled = false; !ended_ && !cancelled; cancelled = co_await net::was_cancelled()) {
       pending_ = false;
       const auto reply = co_await ask(our_socket(), api_question("GET", "/v1/status"), quick_question);
-      if (const auto status = object_of(reply)) table_.draw(status_lines(*status));
+      if (const auto status = object_of(reply)) show_screen(status_lines(*status));
       if (!pending_ && !ended_) (void)co_await changed_.wait();
     }
   }
 
-  awaitable<void> run() {
-    net::scope work(co_await net::asio::this_coro::executor);
-    auto stop = stop_watch::make(co_await net::asio::this_coro::executor, false);
-    work.spawn(follow());
-    if (terminal_) work.spawn(draw());
-    work.spawn(until_stopped(**stop));
-    while (!ended_) co_await work.wait();
-    work.cancel();
-    co_await work.join();
+  awaitable<void> follow_size() {
+    for (net::error_code ec; !ec;) {
+      ec = std::get<0>(co_await resized_.async_wait(net::as_result));
+      if (!ec && screen_) screen_->draw(last_);
+    }
   }
 
-  [[nodiscard]] const result<void>& failed() const { return failed_; }
-
-private:
   awaitable<void> until_stopped(stop_watch& stop) {
-    (void)co_await stop.wait();
+    const auto why = co_await stop.wait();
+    stopped_ = !why.empty();
     ended_ = true;
+  }
+
+  void show_screen(std::vector<std::string> lines) {
+    last_ = std::move(lines);
+    if (!screen_) screen_.emplace(stdout);
+    screen_->draw(last_);
   }
 
   void take(const event& happened) {
@@ -119,24 +146,28 @@ private:
   }
 
   status_flags flags_;
-  bool terminal_, ended_ = false, pending_ = false;
+  bool terminal_, ended_ = false, stopped_ = false, pending_ = false;
   lane_table table_;
+  std::optional<full_screen> screen_; ///< from the first answer on
+  std::vector<std::string> last_;     ///< what it shows
   notifier changed_;
+  net::asio::signal_set resized_;
   result<void> failed_;
 };
 
 int watch(const status_flags& flags) {
-  if (!flags.json)
+  const bool terminal = !flags.json && is_terminal(stdout);
+  if (!flags.json && !terminal)
     if (const int status = show(flags); status != done) return status;
   net::asio::io_context io(1);
-  watcher watching(io.get_executor(), flags);
+  watcher watching(io.get_executor(), flags, terminal);
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);
   };
   net::asio::co_spawn(io, watching.run(), on_end);
   io.run();
-  const auto& failed = watching.failed();
-  return failed || failed.error().what == base::outcome::cancelled ? static_cast<int>(done) : nobody(failed.error());
+  const auto ended = watching.finish();
+  return ended ? static_cast<int>(done) : nobody(ended.error());
 }
 
 } // namespace

@@ -10,14 +10,15 @@
 #include "net/scope.hpp"
 #include "sidecar/api_socket.hpp"
 #include "sidecar/cli.hpp"
-#include "sidecar/demo_censor.hpp"
 #include "sidecar/demo_child.hpp"
 #include "sidecar/demo_documents.hpp"
+#include "sidecar/demo_internet.hpp"
 #include "sidecar/demo_places.hpp"
 #include "sidecar/demo_tls.hpp"
 #include "sidecar/engine.hpp"
 #include "sidecar/failure.hpp"
 #include "sidecar/peer_output.hpp"
+#include "sidecar/scratch.hpp"
 #include "sidecar/stop.hpp"
 #include "sidecar/table.hpp"
 
@@ -28,7 +29,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <optional>
 
@@ -50,16 +50,8 @@ constexpr std::chrono::seconds race_limit{30};  ///< the whole deadline of a lan
 constexpr std::chrono::seconds ask_limit{35};   ///< discovery.py gives up after 30
 constexpr int peers_wanted = 8;
 constexpr std::size_t answer_depth = 4;
-
-/// The ways in, in the order in which they are tried.
-struct way {
-  const char* name;
-  std::size_t server;
-  interference what;
-};
-constexpr std::array<way, 3> ways{
-    {{"silenced", 0, interference::silence}, {"reset", 0, interference::reset}, {"open", 1, interference::delay}}};
-constexpr std::array<const char*, 2> server_names{"server-a", "server-b"};
+/// A list of more than 20 KB: what a censor of RU-2026 lets through of a connection is less.
+constexpr int peers_beyond_a_curtain = 100;
 
 /// What a server says when it is ready: {"listening":["127.0.0.1:41234"]}
 result<tcp::endpoint> endpoint_in(const std::string& line) {
@@ -76,9 +68,10 @@ result<tcp::endpoint> endpoint_in(const std::string& line) {
 
 class demo {
 public:
-  demo(net::asio::any_io_executor executor, demo_options how, scratch_folder folder)
-      : executor_(std::move(executor)), how_(how), folder_(std::move(folder)), won_(executor_),
-        table_(stderr, is_terminal(stderr)) {}
+  demo(net::asio::any_io_executor executor, demo_options how, std::unique_ptr<demo_internet> internet,
+       scratch_folder folder)
+      : executor_(std::move(executor)), how_(std::move(how)), folder_(std::move(folder)),
+        internet_(std::move(internet)), ended_(executor_), table_(stderr, is_terminal(stderr)) {}
 
   /// From nothing to the end; `status` is set as it goes.
   [[nodiscard]] awaitable<void> play(int& status);
@@ -86,8 +79,8 @@ public:
 private:
   [[nodiscard]] awaitable<result<void>> set_up();
   [[nodiscard]] result<void> prepare_files();
-  [[nodiscard]] awaitable<result<tcp::endpoint>> start_server(std::string name);
-  [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_server(const std::string& name);
+  [[nodiscard]] awaitable<result<tcp::endpoint>> start_server(demo_server what);
+  [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_server(const demo_server& what);
   [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_python() const;
   [[nodiscard]] fs::path log_of(const std::string& name) const { return folder_.path() / (name + ".log"); }
   [[nodiscard]] std::string said_by(const std::string& name) const;
@@ -96,7 +89,6 @@ private:
   [[nodiscard]] awaitable<int> show();
   [[nodiscard]] awaitable<result<void>> wait_for_race();
   [[nodiscard]] awaitable<result<json::array>> ask_with_python();
-  void introduce() const;
   void print(const json::array& peers) const;
   void print_invitation() const;
 
@@ -105,34 +97,44 @@ private:
   scratch_folder folder_; // goes last
   std::string secret_ = base::to_hex(crypto::random_bytes(16));
   std::vector<std::unique_ptr<demo_child>> servers_;
-  std::array<std::unique_ptr<demo_way>, ways.size()> open_ways_;
+  std::unique_ptr<demo_internet> internet_;
   std::unique_ptr<engine> heart_;
   std::optional<api_socket> socket_;
   std::unique_ptr<api_server> api_;
-  notifier won_;
-  bool has_won_ = false;
+  notifier ended_;
+  bool has_ended_ = false; ///< the first race
   lane_table table_;
   std::optional<event_bus::listening> watching_;
 };
 
-result<std::unique_ptr<demo_child>> demo::spawn_server(const std::string& name) {
-  const auto in = [this](const char* file) { return (folder_.path() / file).string(); };
+result<std::unique_ptr<demo_child>> demo::spawn_server(const demo_server& what) {
+  const auto in = [this](const std::string& file) { return (folder_.path() / file).string(); };
   demo_child::start_options how;
-  how.command = {find_server_program(), "--exit-with-parent", "--listen",      "127.0.0.1:0",
-                 "--documents",         in("documents"),      "--secret-file", in("secret"),
-                 "--tls-cert",          in("server.pem"),     "--tls-key",     in("server.key")};
-  how.log = log_of(name);
+  how.command = {find_server_program(),
+                 "--exit-with-parent",
+                 "--listen",
+                 "127.0.0.1:0",
+                 "--documents",
+                 in("documents"),
+                 "--secret-file",
+                 in("secret"),
+                 "--tls-cert",
+                 in(what.certificate + ".pem"),
+                 "--tls-key",
+                 in(what.certificate + ".key")};
+  if (!what.host.empty()) how.command.insert(how.command.end(), {"--host", what.host});
+  how.log = log_of(what.name);
   return demo_child::start(executor_, std::move(how));
 }
 
-awaitable<result<tcp::endpoint>> demo::start_server(std::string name) {
-  auto started = spawn_server(name);
+awaitable<result<tcp::endpoint>> demo::start_server(demo_server what) {
+  auto started = spawn_server(what);
   if (!started) co_return started.error();
   servers_.push_back(std::move(*started));
   const auto line = co_await net::with_deadline(servers_.back()->read_line(), start_limit, base::stage::none);
   if (line) co_return endpoint_in(*line);
   auto failure = line.error();
-  failure.detail = fmt::format("landfall-server: {} {}", failure.detail, said_by(name));
+  failure.detail = fmt::format("landfall-server: {} {}", failure.detail, said_by(what.name));
   co_return failure;
 }
 
@@ -140,11 +142,7 @@ result<config::settings> demo::write_configuration() {
   std::string text = fmt::format("[network]\nid = \"{}\"\nroot = \"root.dsse.json\"\nlab = true\n\n"
                                  "[sidecar]\nstate = {}\n",
                                  demo_network, json::serialize(json::string((folder_.path() / "state").string())));
-  for (std::size_t i = 0; i < ways.size(); ++i)
-    text +=
-        fmt::format("\n[[route]]\nkind = \"https\"\nname = \"{}\"\ngroup = \"{}\"\nurl = \"https://127.0.0.1:{}/{}/\"\n"
-                    "ca = \"ca.pem\"\ntier = 1\n",
-                    ways[i].name, server_names[ways[i].server], open_ways_[i]->port(), secret_);
+  text += internet_->routes(secret_);
   const auto file = folder_.path() / "landfall.toml";
   if (auto written = base::write_file(file, text); !written) return written.error();
   auto loaded = config::load_settings(file);
@@ -165,9 +163,9 @@ result<void> demo::start_sidecar() {
                                       std::set<uid_t>{0, ::geteuid()});
   watching_.emplace(heart_->events(), [this](const event& happened) {
     table_.take(happened);
-    if (happened.name != "race_ended" || text_in(happened.data, "won").empty()) return;
-    has_won_ = true;
-    won_.notify();
+    if (happened.name != "race_ended") return;
+    has_ended_ = true;
+    ended_.notify();
   });
   return {};
 }
@@ -176,22 +174,19 @@ result<void> demo::start_sidecar() {
 // twice.
 awaitable<result<void>> demo::set_up() {
   if (auto prepared = prepare_files(); !prepared) co_return prepared.error();
-  std::array<tcp::endpoint, server_names.size()> servers;
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    const auto at = co_await start_server(server_names[i]);
+  std::vector<tcp::endpoint> servers;
+  const auto wanted = internet_->servers();
+  for (const auto& one : wanted) {
+    const auto at = co_await start_server(one);
     if (!at) co_return at.error();
-    servers[i] = *at;
+    servers.push_back(*at);
   }
-  for (std::size_t i = 0; i < ways.size(); ++i) {
-    auto opened = demo_way::open(executor_, ways[i].what, servers[ways[i].server]);
-    if (!opened) co_return opened.error();
-    open_ways_[i] = std::move(*opened);
-  }
-  co_return start_sidecar();
+  co_return internet_->open(servers);
 }
 
 result<void> demo::prepare_files() {
-  const auto documents = make_demo_documents(base::system_clock().wall());
+  const auto documents =
+      make_demo_documents(base::system_clock().wall(), how_.profile.empty() ? 0 : peers_beyond_a_curtain);
   if (!documents) return documents.error();
   const auto& folder = folder_.path();
   auto written = make_demo_certificates(folder, documents->made);
@@ -202,8 +197,8 @@ result<void> demo::prepare_files() {
 }
 
 awaitable<result<void>> demo::wait_for_race() {
-  while (!has_won_) {
-    const auto woken = co_await won_.wait();
+  while (!has_ended_) {
+    const auto woken = co_await ended_.wait();
     if (!woken) co_return woken.error();
   }
   co_return result<void>();
@@ -247,16 +242,15 @@ awaitable<result<json::array>> demo::ask_with_python() {
   co_return peers_in(ended->output);
 }
 
-void demo::introduce() const {
-  fmt::print(stderr, "A small internet on loopback: two landfall-servers, and a censor on the ways to them.\n");
-  for (const auto& one : ways)
-    fmt::print(stderr, "  {:<9} to {}: {}\n", one.name, server_names[one.server], explain(one.what));
-}
-
 void demo::print(const json::array& peers) const {
   const auto now = heart_->describe();
   if (!how_.json) {
-    fmt::print(stderr, "Believed by the chain of roots 1 (compiled in) to {} (made on the spot).\n", now.root_version);
+    for (const auto& line : internet_->moral()) fmt::print(stderr, "{}\n", line);
+    if (heart_->last_race().won)
+      fmt::print(stderr, "Believed by the chain of roots 1 (compiled in) to {} (made on the spot).\n",
+                 now.root_version);
+    else
+      fmt::print(stderr, "No route got through: what there is came with the program.\n");
     fmt::print("discovery.py has {} peers:\n{}", peers.size(), peers_text({{"peers", peers}}, true));
     return;
   }
@@ -268,6 +262,7 @@ void demo::print(const json::array& peers) const {
                    {"list", nullptr}};
   if (now.list)
     out["list"] = {{"epoch", now.list->order.epoch}, {"version", now.list->order.version}, {"tier", now.list->tier}};
+  for (const auto& member : internet_->told()) out[member.key()] = member.value();
   fmt::print("{}\n", json::serialize(out));
 }
 
@@ -281,10 +276,10 @@ void demo::print_invitation() const {
 }
 
 awaitable<int> demo::show() {
-  const auto won = co_await net::with_deadline(wait_for_race(), race_limit, base::stage::none);
-  if (!won) {
-    if (won.error().what == outcome::cancelled) co_return no_peers;
-    co_return complain(no_peers, base::to_string(won.error()), "landfall demo", "please report it");
+  const auto raced = co_await net::with_deadline(wait_for_race(), race_limit, base::stage::none);
+  if (!raced) {
+    if (raced.error().what == outcome::cancelled) co_return no_peers;
+    co_return complain(no_peers, base::to_string(raced.error()), "landfall demo", "please report it");
   }
   const auto peers = co_await ask_with_python();
   if (!peers) {
@@ -293,26 +288,31 @@ awaitable<int> demo::show() {
   }
   print(*peers);
   std::fflush(stdout);
-  co_return peers->size() >= static_cast<std::size_t>(peers_wanted) ? done : no_peers;
+  const bool enough = peers->size() >= static_cast<std::size_t>(peers_wanted);
+  co_return enough && heart_->last_race().won ? done : no_peers;
 }
 
 awaitable<void> demo::play(int& status) {
-  introduce();
-  const auto ready = co_await set_up();
-  if (!ready) {
-    if (ready.error().what != outcome::cancelled) status = complain(ready.error());
-    co_return;
-  }
+  for (const auto& line : internet_->story()) fmt::print(stderr, "{}\n", line);
   net::scope work(executor_);
-  for (auto& one : open_ways_) work.spawn(one->run());
-  work.spawn(api_->run());
-  work.spawn(heart_->run());
-  status = co_await show();
-  if (!how_.once && status == done) {
-    print_invitation();
-    co_await work.wait(); // nothing of it ends by itself
+  auto ready = co_await set_up();
+  if (ready) {
+    work.spawn(internet_->run());
+    co_await internet_->settle();
+    ready = start_sidecar();
   }
-  heart_->stop();
+  if (ready) {
+    work.spawn(api_->run());
+    work.spawn(heart_->run());
+    status = co_await show();
+    if (!how_.once && status == done) {
+      print_invitation();
+      co_await work.wait(); // nothing of it ends by itself
+    }
+    heart_->stop();
+  } else if (ready.error().what != outcome::cancelled) {
+    status = complain(ready.error());
+  }
   work.cancel();
   co_await work.join();
 }
@@ -334,9 +334,17 @@ int run_demo(demo_options how) {
   net::asio::io_context io(1);
   const auto stop = stop_watch::make(io.get_executor(), false); // first: from here on nothing is left behind
   if (!stop) return complain(stop.error());
-  auto folder = scratch_folder::make();
+  auto folder = scratch_folder::make("landfall-demo");
   if (!folder) return complain(folder.error());
-  demo one(io.get_executor(), how, std::move(*folder));
+  std::unique_ptr<demo_internet> internet;
+  if (how.profile.empty()) {
+    internet = make_small_internet(io.get_executor());
+  } else {
+    auto made = make_censored_internet(io.get_executor(), how.profile, how.seed);
+    if (!made) return complain(made.error());
+    internet = std::move(*made);
+  }
+  demo one(io.get_executor(), std::move(how), std::move(internet), std::move(*folder));
   int status = no_peers;
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);

@@ -54,12 +54,12 @@ std::string_view explain(interference what) noexcept {
 }
 
 net::result<std::unique_ptr<demo_way>> demo_way::open(net::asio::any_io_executor executor, interference what,
-                                                      tcp::endpoint server) {
+                                                      net::asio::ip::address_v4 address, tcp::endpoint server) {
   std::unique_ptr<demo_way> made(new demo_way(executor, what, std::move(server)));
   auto& entrance = made->entrance_;
   net::error_code ec;
   entrance.open(tcp::v4(), ec);
-  if (!ec) entrance.bind({net::asio::ip::address_v4::loopback(), 0}, ec);
+  if (!ec) entrance.bind({address, 0}, ec);
   if (!ec) entrance.listen(net::asio::socket_base::max_listen_connections, ec);
   if (!ec) made->port_ = entrance.local_endpoint(ec).port();
   if (ec) return base::fail(base::outcome::local_error, "no free port on loopback: " + ec.message());

@@ -1,5 +1,5 @@
-// The demo's censor: relays in this process between the sidecar and the demo's servers, each of which does to every
-// connection what a censor does on the wire. (Tests have a censor on the wire; this one needs no privilege.)
+// The small demo's censor: relays in this process between the sidecar and the demo's servers, each of which does to
+// every connection one thing that censors do. The profiles have a whole one (demo_profile.cpp).
 #pragma once
 
 #include "net/async.hpp"
@@ -20,12 +20,14 @@ enum class interference : std::uint8_t {
 };
 [[nodiscard]] std::string_view explain(interference what) noexcept;
 
-/// One way to a server: a port on loopback, and what happens to connections that enter it.
+/// One way to a server: a port of `entrance`, and what happens to connections that enter it.
 class demo_way {
 public:
   /// Errors: local_error.
-  [[nodiscard]] static net::result<std::unique_ptr<demo_way>>
-  open(net::asio::any_io_executor executor, interference what, net::asio::ip::tcp::endpoint server);
+  [[nodiscard]] static net::result<std::unique_ptr<demo_way>> open(net::asio::any_io_executor executor,
+                                                                   interference what,
+                                                                   net::asio::ip::address_v4 entrance,
+                                                                   net::asio::ip::tcp::endpoint server);
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   /// Serves until cancelled; then every connection is closed and joined.
   [[nodiscard]] net::awaitable<void> run();

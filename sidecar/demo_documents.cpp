@@ -72,6 +72,22 @@ json::object root_payload(const std::vector<composite_secret_key>& root_keys,
       {"expires", now + a_day}, {"keys", keys}, {"roles", roles}};
 }
 
+/// One in a /16 of its own each, at private addresses where nobody answers.
+json::value with_more(json::value peers, int more) {
+  constexpr int first_group = 100; // beyond those of the compiled list
+  constexpr const char* countries[] = {"DE", "SE", "NL", "FR"};
+  constexpr std::int64_t first_number = 64496, numbers = 16; // AS numbers for documentation (RFC 5398)
+  for (int i = 0; i < more; ++i) {
+    const auto id = base::to_base64url(crypto::sha256(fmt::format("landfall demo peer {}", first_group + i)).view());
+    json::array endpoints{json::string(fmt::format("tcp://10.{}.0.1:443", first_group + i))};
+    peers.as_array().push_back({{"id", id},
+                                {"endpoints", std::move(endpoints)},
+                                {"asn", first_number + i % numbers},
+                                {"cc", countries[i % 4]}});
+  }
+  return peers;
+}
+
 json::object list_payload(json::value peers, base::unix_time now) {
   return {{"type", "peerlist"},
           {"spec", 1},
@@ -91,7 +107,7 @@ json::object list_payload(json::value peers, base::unix_time now) {
 
 } // namespace
 
-result<demo_documents> make_demo_documents(base::unix_time wall) {
+result<demo_documents> make_demo_documents(base::unix_time wall, int more) {
   const auto& compiled = seeds::compiled();
   if (!seeds::is_demo(compiled.network) || compiled.roots.empty() || compiled.list.empty())
     return not_ours("this build carries other seeds than the demo's; build it without LANDFALL_SEEDS");
@@ -111,7 +127,7 @@ result<demo_documents> make_demo_documents(base::unix_time wall) {
   for (int i = 0; i < 2; ++i) list_keys.push_back(composite_secret_key::generate());
   auto root_2 = sign(trust::document_type::root, root_payload(root_keys, list_keys, out.made), root_keys);
   if (!root_2) return root_2.error();
-  auto list = sign(trust::document_type::list, list_payload(*peers, out.made), list_keys);
+  auto list = sign(trust::document_type::list, list_payload(with_more(*peers, more), out.made), list_keys);
   if (!list) return list.error();
   out.root_2 = std::move(*root_2);
   out.list = std::move(*list);

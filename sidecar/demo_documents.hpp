@@ -17,8 +17,9 @@ struct demo_documents {
   base::unix_time made = 0;         ///< the time of the demo: now, or root 1's date where the clock is behind it
 };
 
-/// The list has the compiled list's peers. Errors: local_error when this build carries other seeds than the demo's.
-[[nodiscard]] base::result<demo_documents> make_demo_documents(base::unix_time wall);
+/// The list has the compiled list's peers and `more` of the same kind. Errors: local_error when this build carries
+/// other seeds than the demo's.
+[[nodiscard]] base::result<demo_documents> make_demo_documents(base::unix_time wall, int more);
 
 /// Writes root 2 and the list under the names of their carrier: FOLDER/v1/demo/root/2 and so on.
 [[nodiscard]] base::result<void> write_demo_documents(const demo_documents& documents,

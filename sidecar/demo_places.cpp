@@ -1,10 +1,5 @@
 #include "sidecar/demo_places.hpp"
 
-#include <stdlib.h> // mkdtemp
-
-#include <cerrno>
-#include <cstring>
-
 namespace landfall::sidecar {
 
 namespace fs = std::filesystem;
@@ -30,20 +25,6 @@ base::result<fs::path> find_discovery() {
        {folder_of_this_program().parent_path() / "share/landfall/python", fs::path(LANDFALL_PYTHON)})
     if (fs::exists(folder / "discovery.py", ec)) return folder / "discovery.py";
   return base::fail(base::outcome::local_error, "discovery.py is neither installed nor in the source tree");
-}
-
-base::result<scratch_folder> scratch_folder::make() {
-  std::error_code ec;
-  auto name = (fs::temp_directory_path(ec) / "landfall-demo-XXXXXX").string();
-  if (ec || ::mkdtemp(name.data()) == nullptr)
-    return base::fail(base::outcome::local_error,
-                      std::string("no temporary folder can be made: ") + (ec ? ec.message() : std::strerror(errno)));
-  return scratch_folder(name);
-}
-
-scratch_folder::~scratch_folder() {
-  std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
 }
 
 } // namespace landfall::sidecar

@@ -69,24 +69,39 @@ std::string pem_of(EVP_PKEY* key) {
   return text_of(memory.get());
 }
 
+/// `named` as openssl writes it: "DNS:a.example,IP:127.0.0.1".
+certificate_ptr make_leaf(EVP_PKEY* key, const char* name, const char* named, long serial, X509* ca, EVP_PKEY* ca_key,
+                          base::unix_time now) {
+  auto leaf = make_certificate(key, name, serial, ca, now);
+  const bool good = leaf && add_extension(leaf.get(), ca, NID_basic_constraints, "critical,CA:FALSE") &&
+                    add_extension(leaf.get(), ca, NID_ext_key_usage, "serverAuth") &&
+                    add_extension(leaf.get(), ca, NID_subject_alt_name, named) &&
+                    add_extension(leaf.get(), ca, NID_authority_key_identifier, "keyid") &&
+                    X509_sign(leaf.get(), ca_key, EVP_sha256()) > 0;
+  return good ? std::move(leaf) : nullptr;
+}
+
 } // namespace
 
 base::result<void> make_demo_certificates(const std::filesystem::path& folder, base::unix_time now) {
-  const key_ptr ca_key(EVP_EC_gen("P-256")), server_key(EVP_EC_gen("P-256"));
+  const key_ptr ca_key(EVP_EC_gen("P-256")), server_key(EVP_EC_gen("P-256")), front_key(EVP_EC_gen("P-256"));
   const auto ca = make_certificate(ca_key.get(), "Landfall demo CA", 1, nullptr, now);
-  const auto server = make_certificate(server_key.get(), "Landfall demo", 2, ca.get(), now);
-  const bool good = ca && server && add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE") &&
+  const bool good = ca && add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE") &&
                     add_extension(ca.get(), ca.get(), NID_key_usage, "critical,keyCertSign") &&
                     add_extension(ca.get(), ca.get(), NID_subject_key_identifier, "hash") &&
-                    add_extension(server.get(), ca.get(), NID_basic_constraints, "critical,CA:FALSE") &&
-                    add_extension(server.get(), ca.get(), NID_ext_key_usage, "serverAuth") &&
-                    add_extension(server.get(), ca.get(), NID_subject_alt_name, "IP:127.0.0.1") &&
-                    add_extension(server.get(), ca.get(), NID_authority_key_identifier, "keyid") &&
-                    X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0 &&
-                    X509_sign(server.get(), ca_key.get(), EVP_sha256()) > 0;
-  if (!good) return base::fail(base::outcome::local_error, "OpenSSL cannot make the demo's certificates");
-  const std::pair<const char*, std::string> files[] = {
-      {"ca.pem", pem_of(ca.get())}, {"server.pem", pem_of(server.get())}, {"server.key", pem_of(server_key.get())}};
+                    X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0;
+  constexpr const char* of_server = "IP:127.0.0.1,IP:127.0.0.2,IP:127.0.0.3,DNS:bootstrap.localhost";
+  certificate_ptr server, front;
+  if (good) {
+    server = make_leaf(server_key.get(), "Landfall demo", of_server, 2, ca.get(), ca_key.get(), now);
+    front = make_leaf(front_key.get(), "Landfall demo front", "DNS:cdn.example", 3, ca.get(), ca_key.get(), now);
+  }
+  if (!server || !front) return base::fail(base::outcome::local_error, "OpenSSL cannot make the demo's certificates");
+  const std::pair<const char*, std::string> files[] = {{"ca.pem", pem_of(ca.get())},
+                                                       {"server.pem", pem_of(server.get())},
+                                                       {"server.key", pem_of(server_key.get())},
+                                                       {"front.pem", pem_of(front.get())},
+                                                       {"front.key", pem_of(front_key.get())}};
   for (const auto& [name, content] : files)
     if (auto written = base::write_file(folder / name, content); !written) return written;
   return {};

@@ -8,8 +8,9 @@
 
 namespace landfall::sidecar {
 
-/// Writes ca.pem, server.pem and server.key (0600) into `folder`: P-256, for the address 127.0.0.1, valid from a day
-/// before `now` to a day after. Errors: local_error.
+/// Writes ca.pem, server.pem and front.pem with their keys (0600) into `folder`: P-256, valid from a day before `now`
+/// to a day after; server for 127.0.0.1 to 127.0.0.3 and bootstrap.localhost, front for cdn.example. Errors:
+/// local_error.
 [[nodiscard]] base::result<void> make_demo_certificates(const std::filesystem::path& folder, base::unix_time now);
 
 } // namespace landfall::sidecar

@@ -102,6 +102,7 @@ private:
           one.avoid = filtered ? global_only(std::move(asked.avoid)) : std::move(asked.avoid);
           one.gave_up = std::move(asked.gave_up);
           one.progress = std::move(tell);
+          one.seen = std::move(asked.seen);
           return fronting::fetch(*client, std::move(one));
         });
   }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,8 +96,10 @@ std::vector<std::string> lane_table::lines() const {
 void lane_table::draw(const std::vector<std::string>& lines) {
   std::string text;
   if (terminal_ && drawn_ > 0) text += fmt::format("\x1b[{}A\x1b[J", drawn_);
-  for (const auto& line : lines) text += line + "\n";
-  drawn_ = lines.size();
+  // What does not fit would wrap or scroll, and the next one would be drawn in the wrong place.
+  const auto shown = terminal_ ? fitted(lines, out_) : lines;
+  for (const auto& line : shown) text += line + "\n";
+  drawn_ = shown.size();
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
 }
@@ -119,6 +122,33 @@ void lane_table::say(const event& happened) {
   const auto text = base::printable(line) + "\n";
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
+}
+
+full_screen::full_screen(std::FILE* out) : out_(out) {
+  std::fputs("\x1b[?1049h\x1b[?25l", out_); // the other buffer, no cursor
+}
+
+full_screen::~full_screen() {
+  std::fputs("\x1b[?25h\x1b[?1049l", out_);
+  std::fflush(out_);
+}
+
+void full_screen::draw(const std::vector<std::string>& lines) {
+  std::string text("\x1b[H");
+  for (const auto& line : fitted(lines, out_))
+    text += "\x1b[2K" + line + "\n"; // erased before, since a full line leaves the cursor on its end
+  text += "\x1b[J";
+  std::fwrite(text.data(), 1, text.size(), out_);
+  std::fflush(out_);
+}
+
+std::vector<std::string> fitted(std::vector<std::string> lines, std::FILE* out) {
+  winsize size{};
+  if (::ioctl(::fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_row < 2 || size.ws_col == 0) return lines;
+  if (lines.size() >= size.ws_row) lines.resize(size.ws_row - 1U); // the cursor stands on the last row
+  for (auto& line : lines)
+    if (line.size() > size.ws_col) line.resize(size.ws_col);
+  return lines;
 }
 
 bool is_terminal(std::FILE* out) {

@@ -41,6 +41,24 @@ private:
   std::size_t drawn_ = 0;
 };
 
+/// All of a terminal, for as long as this lives; what stood there before comes back at its end. Drawn from the top each
+/// time, so that no resize leaves anything behind.
+class full_screen {
+public:
+  explicit full_screen(std::FILE* out);
+  full_screen(const full_screen&) = delete;
+  full_screen& operator=(const full_screen&) = delete;
+  ~full_screen();
+  void draw(const std::vector<std::string>& lines);
+
+private:
+  std::FILE* out_;
+};
+
+/// `lines` as they fit on the terminal that `out` is: the first ones, cut at its right edge. All of them where it is
+/// none, or does not say how large it is.
+[[nodiscard]] std::vector<std::string> fitted(std::vector<std::string> lines, std::FILE* out);
+
 /// True when the descriptor is a terminal that is not called dumb.
 [[nodiscard]] bool is_terminal(std::FILE* out);
 

@@ -80,7 +80,7 @@ net::result<std::uint16_t> relays::listen_tcp(relay_place place) {
   auto& made = tcp_.emplace_back(tcp_entrance{std::move(place), tcp::acceptor(executor_), tcp::socket(executor_)});
   error_code ec;
   made.acceptor.open(tcp::v4(), ec);
-  if (!ec) made.acceptor.bind({net::asio::ip::address_v4::loopback(), 0}, ec);
+  if (!ec) made.acceptor.bind({made.place.entrance, 0}, ec);
   if (!ec) made.acceptor.listen(silent ? 0 : net::asio::socket_base::max_listen_connections, ec);
   if (!ec && silent) fill(made, ec);
   if (ec) return failed(ec);
@@ -92,7 +92,7 @@ net::result<std::uint16_t> relays::listen_dns(relay_place place) {
   auto& made = dns_.emplace_back(dns_entrance{std::move(place), udp::socket(executor_)});
   error_code ec;
   made.socket.open(udp::v4(), ec);
-  if (!ec) made.socket.bind({net::asio::ip::address_v4::loopback(), 0}, ec);
+  if (!ec) made.socket.bind({made.place.entrance, 0}, ec);
   if (ec) return failed(ec);
   children_.poke();
   return made.socket.local_endpoint().port();

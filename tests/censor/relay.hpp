@@ -52,6 +52,8 @@ struct relay_place {
   place_kind kind = place_kind::tcp;
   endpoint stands_for{};                   ///< where the client would connect; what rules see
   net::asio::ip::tcp::endpoint upstream{}; ///< where the bytes really go; for DNS its address and port are UDP's
+  /// Where the client connects: an address of loopback, for those who tell places apart by their addresses.
+  net::asio::ip::address_v4 entrance = net::asio::ip::address_v4::loopback();
 };
 
 class relay_censor {
@@ -61,7 +63,7 @@ public:
                                                                        relay_options options);
   virtual ~relay_censor() = default;
 
-  /// A port on 127.0.0.1 that leads to `place`. Before or while `run` runs. Errors: local_error.
+  /// A port of `place.entrance` that leads to `place`. Before or while `run` runs. Errors: local_error.
   [[nodiscard]] virtual net::result<std::uint16_t> listen(relay_place place) = 0;
   /// Serves all places until cancelled; then every connection is closed and joined.
   [[nodiscard]] virtual net::awaitable<void> run() = 0;

@@ -145,7 +145,7 @@ class Demo(unittest.TestCase):
 
     def test_says_what_is_missing(self) -> None:
         cases: list[tuple[str, list[str], dict[str, str], str]] = [
-            ("no such profile", ["--profile", "mars"], {}, "there is no profile 'mars'.*there is 'default'"),
+            ("no such profile", ["--profile", "mars"], {}, "there is no profile 'mars'.*there are CN-2023"),
             ("no python3", ["--once"], {"PATH": "/nonexistent"}, "python3 cannot be started"),
             ("no temporary folder", ["--once"], {"TMPDIR": "/nonexistent"}, "no temporary folder"),
         ]

@@ -9,6 +9,9 @@
 #include <boost/json/serialize.hpp>
 #include <doctest/doctest.h>
 
+#include <pty.h>
+#include <unistd.h>
+
 #include <cstdio>
 
 using namespace landfall;
@@ -117,6 +120,38 @@ TEST_CASE("status is told in lines, whatever is missing in it") {
                                           "warning   careful"};
   CHECK(lines == expected);
   CHECK_FALSE(status_lines({}).empty());
+}
+
+TEST_CASE("status tells of each route how far the race has come there") {
+  const auto lines = status_lines(object(R"({"network":"net","race":{"n":5,"lanes":[
+      {"route":"one","kind":"https","outcome":null,"stage":"tls"},
+      {"route":"two","kind":"https","outcome":null,"stage":"none"},
+      {"route":"three","kind":"https","outcome":"refused","stage":"connect","ms":12}]},
+      "routes":[{"name":"one","kind":"https","tier":1,"state":"running"},{"name":"two","kind":"https","tier":1},
+      {"name":"three","kind":"https","tier":1,"state":"idle"},{"name":"four","kind":"https","tier":1,"state":"idle"}]})"));
+  std::string all;
+  for (const auto& line : lines) all += line + "\n";
+  CHECK(all.ends_with("routes\n"
+                      "  one    https  tier 1  trying: tls\n"
+                      "  two    https  tier 1  trying\n"
+                      "  three  https  tier 1  refused after 12 ms\n"
+                      "  four   https  tier 1  idle\n"));
+}
+
+TEST_CASE("what is drawn fits on its terminal; elsewhere it is whole") {
+  int ours = -1, terminal = -1;
+  winsize size{};
+  size.ws_row = 3;
+  size.ws_col = 5;
+  REQUIRE(::openpty(&ours, &terminal, nullptr, nullptr, &size) == 0);
+  std::FILE* out = ::fdopen(terminal, "w");
+  const std::vector<std::string> lines{"1234567", "2", "3", "4"};
+  CHECK(fitted(lines, out) == std::vector<std::string>{"12345", "2"});
+  std::fclose(out);
+  ::close(ours);
+  std::FILE* file = std::tmpfile();
+  CHECK(fitted(lines, file) == lines);
+  std::fclose(file);
 }
 
 TEST_CASE("status as JSON has every key that the design names, in every state") {
