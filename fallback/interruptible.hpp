@@ -1,8 +1,8 @@
 // interruptible: a schedule within one epoch. Pure but for the functions that it is given.
 //
 // A suspended machine wakes with dead connections whose failures say nothing about their routes, and a race that began
-// on one network says nothing about the next. So when the epoch changes the race ends: what still runs is cancelled,
-// and whatever it reports after that moment is taken as cancelled, however it fell.
+// on one network says nothing about the next. So when the epoch changes the race ends, and what still runs is
+// cancelled. That a failure after that moment is none is the lanes' affair (race.cpp).
 #pragma once
 
 #include "fallback/schedule.hpp"
@@ -36,15 +36,6 @@ public:
   }
   void progressed(std::size_t lane, base::stage at, base::steady_time now) override { plan_.progressed(lane, at, now); }
   void ended(std::size_t lane, lane_report report, base::steady_time now) override {
-    if (look()) {
-      lane_report cut;
-      cut.route = report.route;
-      cut.kind = report.kind;
-      cut.group = report.group;
-      cut.error = "the network changed, or this computer slept";
-      cut.elapsed = report.elapsed;
-      report = std::move(cut);
-    }
     plan_.ended(lane, std::move(report), now);
   }
 

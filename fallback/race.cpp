@@ -20,6 +20,7 @@ struct field {
   race_context& context;
   penalties live; ///< the memory's, and those that this race earned
   std::mt19937_64 jitter;
+  std::uint64_t epoch;         ///< in which it began
   std::vector<route> routes{}; ///< in ranked order, none penalised at the start
   std::shared_ptr<date_waiver> dates = std::make_shared<date_waiver>();
 };
@@ -33,6 +34,17 @@ lane_report passed_over(const route& what, const wait& waits) {
   report.error = fmt::format("penalised until {:%Y-%m-%dT%H:%M:%SZ}: {}", fmt::gmtime(std::time_t{waits.until}),
                              base::explain(waits.why));
   return report;
+}
+
+std::uint64_t epoch_of(const race_context& context) { return context.epoch ? context.epoch() : 0; }
+
+/// A dead connection after sleep, or on a network that we left, says nothing about its route; a verified list says what
+/// it says.
+void forgive_if_cut(lane_report& report, const field& in) {
+  if (is_success(report.outcome) || report.tier || epoch_of(in.context) == in.epoch) return;
+  report.outcome = base::outcome::cancelled;
+  report.error = "the network changed, or this computer slept";
+  report.where.reset();
 }
 
 /// One lane with its observer's calls around it.
@@ -52,6 +64,7 @@ awaitable<lane_report> watched_lane(field& in, const route& what, lane_task task
   const lane_context lane{context.state, context.clock, watch, in.dates, avoid};
   auto running = run_lane(what, lane, task, whole_deadline(what.kind, context.deadlines), tell);
   auto report = co_await std::move(running);
+  forgive_if_cut(report, in);
   in.live.apply(context.here, what, report, context.clock.wall(), unit(in.jitter));
   watch.lane_ended(in.number, report);
   co_return report;
@@ -83,7 +96,7 @@ race_result result_of(const schedule& plan, const field& in, const std::vector<l
   out.lanes = plan.reports();
   if (const auto winner = plan.winner()) out.won = in.routes[*winner].name;
   for (auto& lane : out.lanes)
-    if (out.won && lane.outcome == base::outcome::cancelled && !lane.penalised_until)
+    if (out.won && lane.outcome == base::outcome::cancelled && lane.error == base::explain(base::outcome::cancelled))
       lane.error = fmt::format("cancelled: {} won first", *out.won);
   if (const auto second = plan.companion()) {
     const auto& what = in.routes[*second];
@@ -137,7 +150,7 @@ awaitable<result<race_result>> race_routes(std::uint64_t number, std::vector<rou
   co_await net::asio::this_coro::throw_if_cancelled(false);
   const auto begun = context.clock.steady();
   context.memory.cap(context.clock.wall());
-  field in{number, context, context.memory.penalised(), backoff_jitter(context.seed)};
+  field in{number, context, context.memory.penalised(), backoff_jitter(context.seed), epoch_of(context)};
   std::vector<lane_report> waiting;
   auto entrants = line_up_routes(std::move(routes), in, waiting);
   schedule plan(std::move(entrants), context.settings, context.seed, context.compare);
@@ -177,7 +190,7 @@ awaitable<result<race_result>> race_routes(std::uint64_t number, std::vector<rou
 awaitable<lane_report> poll_route(route what, race_context context, bool roots_first) {
   co_await net::asio::this_coro::throw_if_cancelled(false);
   context.memory.cap(context.clock.wall());
-  field in{0, context, context.memory.penalised(), backoff_jitter(context.seed)};
+  field in{0, context, context.memory.penalised(), backoff_jitter(context.seed), epoch_of(context)};
   in.routes.push_back(std::move(what));
   lane_task task;
   task.roots_first = roots_first;

@@ -7,18 +7,18 @@
 // Names are resolved by http::resolver, never by curl; through a proxy by that, and never here.
 //
 // How what was seen becomes a class (in this order of evidence):
-//   the certificate was judged               tls_certificate, clock_suspect
-//   through a proxy, before its tunnel stood proxy_failed, whatever happened
-//   a page in plain HTTP where TLS was asked for; to plain HTTP: 511, or a redirect to another host
-//                                            captive_portal
-//   the peer spoke, but not TLS or not HTTP  malformed (also a TLS alert, and a compressed answer)
-//   reset or end of file                     reset_before_hello when none of our TLS bytes had left,
-//   stalled_after_bytes
-//                                            (cut) once part of the answer had come, reset_after_hello between the two
-//   silence until a deadline                 timed_out(connect), stalled_after_hello, or stalled_after_bytes when some
-//   TLS
-//                                            bytes had come, timed_out(request), stalled_after_bytes below the low
-//                                            speed
+//   the certificate was judged      tls_certificate, clock_suspect
+//   through a proxy, no tunnel yet  proxy_failed, whatever happened
+//   plain HTTP where TLS was meant  captive_portal (a page, or the way to one), else malformed
+//   to plain HTTP: 511, or a redirect to another host
+//                                   captive_portal
+//   the peer spoke, but not TLS or not HTTP
+//                                   malformed (also a TLS alert, and a compressed answer)
+//   reset or end of file            reset_before_hello when none of our TLS bytes had left, stalled_after_bytes (cut)
+//                                   once part of the answer had come, reset_after_hello between the two
+//   silence until a deadline        timed_out(connect), stalled_after_hello, or stalled_after_bytes when some TLS bytes
+//                                   had come, timed_out(request), or stalled_after_bytes within a record of the answer;
+//                                   stalled_after_bytes below the low speed
 #pragma once
 
 #include "base/clock.hpp"

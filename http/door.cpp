@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace landfall::http {
 
@@ -56,6 +57,9 @@ result<door> door::open(const asio::any_io_executor& executor, const std::filesy
 }
 
 door::door(protocol::acceptor listening, std::string path) : listening_(std::move(listening)), path_(std::move(path)) {}
+
+door::door(door&& other) noexcept
+    : listening_(std::move(other.listening_)), path_(std::exchange(other.path_, std::string())) {}
 
 door::~door() { shut(); }
 

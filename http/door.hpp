@@ -13,7 +13,7 @@ public:
   /// long for a Unix socket, no descriptor left).
   [[nodiscard]] static result<door> open(const asio::any_io_executor& executor, const std::filesystem::path& folder);
   ~door(); ///< removes the name
-  door(door&&) = default;
+  door(door&& other) noexcept;
   door& operator=(door&&) = delete;
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }

@@ -18,7 +18,7 @@ LAYERS = {
 }  # fmt: skip
 SERVER_MAY_INCLUDE = {"base", "crypto", "wire", "config", "trust", "server"}
 PURE = {"base", "crypto", "wire", "config", "trust", "seeds", "peers", "server"}  # no Asio
-# The demo's censor is the tests' own (docs/adr/0006): the one folder of tests that a program may include.
+# The demo's censor is the tests' own (docs/adr/0007): the one folder of tests that a program may include.
 SIMULATOR = "tests/censor/"
 SIMULATOR_WITH_IO = ("tests/censor/relay", "tests/censor/unit/", "tests/censor/wire/main.cpp")
 MAX_LINES = {".cpp": 500, ".hpp": 500, ".py": 500}

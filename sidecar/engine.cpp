@@ -38,6 +38,8 @@ void leave_out_telling(route_set& routes) {
   });
 }
 
+bool ended_by_itself(const fallback::lane_report& lane) { return lane.outcome != base::outcome::cancelled; }
+
 std::uint64_t random_seed() { return crypto::random_below(std::numeric_limits<std::uint64_t>::max()); }
 
 } // namespace
@@ -130,7 +132,7 @@ awaitable<void> engine::race() {
   const bool cut = ended && ended->interrupted;
   raced_ = !cut;
   if (ended) {
-    where_.judged(ended->verdict);
+    if (!cut && std::ranges::any_of(ended->lanes, ended_by_itself)) where_.judged(ended->verdict);
     last_race_ = std::move(*ended);
   }
   held_->save_memory();
@@ -144,13 +146,19 @@ awaitable<void> engine::race() {
 
 const fallback::route* engine::route_to_poll() const {
   const auto wall = clock_.wall();
-  std::set<std::string> kinds;
+  const auto conspicuous = [](const fallback::route* route) {
+    return fallback::visibility_of(*route).cost != fallback::cost::quiet;
+  };
   std::vector<const fallback::route*> free;
   for (const auto& route : routes_.usable)
-    if (!held_->memory.waits(where_.here(), route, wall)) kinds.insert(route.kind);
+    if (!held_->memory.waits(where_.here(), route, wall)) free.push_back(&route);
+  // A poll is no reason to be noticed, where somebody wants not to be.
+  if (settings_.fallback.exposure == config::exposure::quiet && !std::ranges::all_of(free, conspicuous))
+    std::erase_if(free, conspicuous);
+  std::set<std::string> kinds;
+  for (const auto* route : free) kinds.insert(route->kind);
   const auto kind = pace_.kind_to_poll(kinds);
-  for (const auto& route : routes_.usable)
-    if (route.kind == kind && !held_->memory.waits(where_.here(), route, wall)) free.push_back(&route);
+  std::erase_if(free, [&kind](const fallback::route* route) { return route->kind != kind; });
   return free.empty() ? nullptr : free[crypto::random_below(free.size())];
 }
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <variant>
 
 namespace landfall::sidecar {
@@ -31,18 +32,18 @@ http::resolver_options resolver_of(const config::settings& settings) {
   return options;
 }
 
-/// `text` was checked when the configuration was read.
-http::via via_of(const std::string& text) {
+/// Nothing where it cannot be read. The configuration's reader has refused such a text already; but what is meant to be
+/// proxied must not go directly, whoever made the settings.
+std::optional<http::via> via_of(const std::string& text) {
+  if (text.empty()) return http::direct{};
   const auto parsed = boost::urls::parse_uri(text);
   const auto host = config::host_of_url(text);
-  if (text.empty() || !parsed || !host) return http::direct{};
-  http::proxy out;
-  out.kind = parsed->scheme() == "http" ? http::proxy_kind::http : http::proxy_kind::socks5;
-  out.host = *host;
-  out.port = parsed->port_number();
-  out.user = base::sensitive(std::string(parsed->user()));
-  out.password = base::sensitive(std::string(parsed->password()));
-  return out;
+  if (!parsed || !host) return std::nullopt;
+  const auto port = config::parse_port(std::string_view(parsed->port().data(), parsed->port().size()));
+  const bool http = parsed->scheme() == "http";
+  if (!port || (!http && parsed->scheme() != "socks5")) return std::nullopt;
+  return http::proxy{http ? http::proxy_kind::http : http::proxy_kind::socks5, *host, *port,
+                     base::sensitive(std::string(parsed->user())), base::sensitive(std::string(parsed->password()))};
 }
 
 /// How a route fetches, or why it cannot.
@@ -78,13 +79,15 @@ private:
   [[nodiscard]] way fetches(const config::url& url, const std::vector<config::front>& fronts,
                             const config::https_options& tls) const {
     if (!tls.profile.empty()) return std::string("this version imitates no browser: take 'profile' out of the route");
+    auto via = via_of(settings.sidecar.upstream_proxy.reveal());
+    if (!via) return std::string("upstream_proxy cannot be read, and nothing may pass it by");
     fronting::https_fetch what;
     what.url = url;
     what.fronts = fronts;
     what.tls = tls;
     what.network = settings.network.id;
     what.channel = settings.network.channel;
-    what.via = via_of(settings.sidecar.upstream_proxy.reveal());
+    what.via = std::move(*via);
     // Not all users at the first front, nor one user at the same one for ever.
     what.front_at = std::make_shared<std::size_t>(static_cast<unsigned char>(crypto::random_bytes(1).front()));
     const bool filtered = listed && !settings.network.lab;

@@ -39,8 +39,9 @@ net::awaitable<void> whereabouts::watch(std::function<void()> on_change) {
 bool whereabouts::look() {
   const bool was_without = no_network();
   const auto before = std::exchange(now_, source_.look());
-  const bool moved = !net::same_network(before, now_);
-  if (!moved) return false; // here_ stays, also where more is known of it now
+  const auto epoch_before = epoch_;
+  const bool woke = epoch() != epoch_before;
+  if (net::same_network(before, now_)) return woke; // here_ stays, also where more is known of it now
   ++epoch_;
   // Away for a moment and back is no other network: the penalties that wait there hold as before.
   const auto here = now_.online ? memory_.network_of(now_.identity()) : here_;

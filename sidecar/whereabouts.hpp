@@ -27,7 +27,8 @@ public:
 
   /// Looks whenever the kernel tells of a change, and calls `on_change` when it was one. Until cancelled.
   [[nodiscard]] net::awaitable<void> watch(std::function<void()> on_change);
-  /// True: another network, or online where it was not, or the other way round. Told before it returns.
+  /// True: another network, or online where it was not, or the other way round, or the machine has slept. Told before
+  /// it returns.
   bool look();
   /// What the lanes of a race told.
   void judged(fallback::verdict what);

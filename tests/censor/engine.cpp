@@ -78,8 +78,10 @@ engine::flow_state& engine::note(const observation& seen) {
   auto& flow = flows_.touch(seen.flow);
   if (seen.what == kind::open || seen.flow.over == transport::udp) flow.opened = true;
   if (seen.what == kind::end) flow.ended = true;
-  if (seen.known != nullptr && !flow.hello) flow.hello = *seen.known;
+  const bool had_hello = flow.hello.has_value();
+  if (seen.known != nullptr && !had_hello) flow.hello = *seen.known;
   if (seen.up && seen.flow.over == transport::tcp) read_stream(flow, seen);
+  flow.hello_now = flow.hello.has_value() && !had_hello;
   return flow;
 }
 
@@ -160,8 +162,9 @@ bool engine::is_counted(std::size_t at, flow_state& flow, const observation& see
     if (when != nullptr && now - *when <= nanoseconds(rule.unresolved->low)) return false;
   }
   if (rule.connections) {
+    if (!flow.hello_now) return false; // counting costs time: only a connection that begins can be one too many
     const auto same = [&](const auto& other) {
-      return !other.second.ended && other.second.hello && other.first.server == seen.flow.server && flow.hello &&
+      return !other.second.ended && other.second.hello && other.first.server == seen.flow.server &&
              other.second.hello->sni == flow.hello->sni;
     };
     if (static_cast<std::uint64_t>(std::ranges::count_if(flows_, same)) <= rule.connections->low) return false;

@@ -94,6 +94,7 @@ private:
     std::uint64_t down_bytes = 0;
     bool opened = false; ///< its SYN was seen: what is picked up in the middle has no first data
     bool hello_done = false, host_done = false, ended = false;
+    bool hello_now = false; ///< this very observation completed the ClientHello
     std::optional<client_hello> hello;
     std::optional<std::string> host;
     std::uint64_t asked = 0, fired = 0, dropped = 0; ///< a bit for each rule

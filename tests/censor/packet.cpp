@@ -14,7 +14,7 @@ namespace landfall::censor {
 namespace {
 
 constexpr std::string_view mapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-constexpr std::size_t ipv4_header = 20, ipv6_header = 40, tcp_header = 20, udp_header = 8;
+constexpr std::size_t ipv4_header = 20, tcp_header = 20, udp_header = 8;
 constexpr unsigned v4_bits = 96; // of the mapped form, before the IPv4 address
 
 std::string_view view(const std::array<std::uint8_t, 16>& bytes) {

@@ -179,45 +179,60 @@ class Names:
         self._socket.close()
 
 
-class Proxy:
-    """A proxy program from Debian on a free port, ended by pid. It alone knows `hosts`: they stand in an /etc/hosts of its
-    own, in a mount namespace."""
+class Program:
+    """A program that listens on a port of its own; ended by pid."""
 
-    def __init__(self, folder, kind, hosts, user="", password=""):
-        self.port = lab.free_port()
-        login = f"{user}:{password}@" if user else ""
-        own_hosts = os.path.join(folder, "hosts")
-        with open(own_hosts, "w", encoding="ascii") as file:
-            file.write("".join(f"127.0.0.1 {name}\n" for name in hosts))
-        if kind == "microsocks":
-            self.url = f"socks5://{login}127.0.0.1:{self.port}"
-            command = [shutil.which("microsocks"), "-i", "127.0.0.1", "-p", str(self.port)]
-            if user:
-                command += ["-u", user, "-P", password]
-        else:
-            self.url = f"http://{login}127.0.0.1:{self.port}"
-            config = os.path.join(folder, "tinyproxy.conf")
-            with open(config, "w", encoding="ascii") as file:
-                file.write(f"Port {self.port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\nLogLevel Connect\n")
-                if user:
-                    file.write(f"BasicAuth {user} {password}\n")
-            command = [shutil.which("tinyproxy"), "-d", "-c", config]
-        alone = ["unshare", "-Urm", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', own_hosts, *command]
-        with open(os.path.join(folder, kind + ".log"), "wb") as log:
-            self._process = subprocess.Popen(alone, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._wait_until_it_listens()
+    def __init__(self, port, command, log):
+        self.port = port
+        with open(log, "wb") as out:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self._wait_until_it_listens(log)
 
-    def _wait_until_it_listens(self):
-        watch = selectors.DefaultSelector()
-        for _ in range(1000):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                watch.close()
-                return
-            except OSError:
-                watch.select(0.01)
-        raise AssertionError("the proxy does not listen")
+    def _wait_until_it_listens(self, log):
+        with selectors.DefaultSelector() as pause:
+            for _ in range(1000):
+                try:
+                    socket.create_connection(("127.0.0.1", self.port), 1).close()
+                    return
+                except OSError:
+                    pause.select(0.01)
+        with open(log, encoding="utf-8", errors="replace") as said:
+            raise AssertionError("it does not listen: " + said.read())
 
     def close(self):
         self._process.terminate()
         self._process.wait(lab.PATIENCE)
+
+
+class Proxy(Program):
+    """A proxy from Debian. It alone knows `hosts`: they stand in an /etc/hosts of its own, in a mount namespace."""
+
+    def __init__(self, folder, kind, hosts, user="", password=""):
+        port = lab.free_port()
+        login = f"{user}:{password}@" if user else ""
+        at = lambda name: os.path.join(folder, name)
+        with open(at("hosts"), "w", encoding="ascii") as file:
+            file.write("".join(f"127.0.0.1 {name}\n" for name in hosts))
+        if kind == "microsocks":
+            self.url = f"socks5://{login}127.0.0.1:{port}"
+            command = [shutil.which("microsocks"), "-i", "127.0.0.1", "-p", str(port)]
+            command += ["-u", user, "-P", password] if user else []
+        else:
+            self.url = f"http://{login}127.0.0.1:{port}"
+            with open(at("tinyproxy.conf"), "w", encoding="ascii") as file:
+                file.write(f"Port {port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\nLogLevel Connect\n")
+                file.write(f"BasicAuth {user} {password}\n" if user else "")
+            command = [shutil.which("tinyproxy"), "-d", "-c", at("tinyproxy.conf")]
+        alone = ["unshare", "-Urm", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', at("hosts"), *command]
+        super().__init__(port, alone, at(kind + ".log"))
+
+
+class OwnServer(Program):
+    """landfall-server standing alone, with the lab's certificate and the documents of one of its sites."""
+
+    def __init__(self, folder, origin, site):
+        port = lab.free_port()
+        super().__init__(port, [os.environ["LANDFALL_SERVER_BIN"], "--documents", os.path.join(origin.folder, "sites", site),
+                                "--secret", f"{lab.SECRET}-{site}", "--listen", f"127.0.0.1:{port}", "--tls-cert",
+                                os.path.join(origin.folder, "tls.pem"), "--tls-key", os.path.join(origin.folder, "tls.key")],
+                         os.path.join(folder, "server.log"))

@@ -83,7 +83,7 @@ class Nginx:
         self._pid = None
         run("openssl", "req", "-x509", *NEW_KEY, "-days", "3", "-subj", "/CN=test CA", "-addext",
             "basicConstraints=critical,CA:TRUE", "-keyout", self._at("ca.key"), "-out", self.ca)
-        self.make_certificate("tls", "IP:127.0.0.1")
+        self.make_certificate("tls", "IP:127.0.0.1,DNS:hidden.example.net")
 
     def _at(self, name):
         return os.path.join(self.folder, name)

@@ -4,7 +4,7 @@ import json
 import unittest
 
 import lab
-from front import DIRECT, INNER, Front, Names, Proxy, Relay
+from front import DIRECT, INNER, Front, Names, OwnServer, Proxy, Relay
 from lab import NETWORK, SECRET
 
 
@@ -38,7 +38,7 @@ class WithFront(unittest.TestCase):
     def lanes(self, *routes, settings="", expect=200):
         """How the lanes of one race ended, by route."""
         with self.lab.sidecar("a", *routes, settings=settings) as sidecar:
-            sidecar.peers(expect=expect, wait=15)
+            sidecar.peers(expect=expect, wait=15 if expect == 200 else 5)
             return {lane["route"]: lane for lane in sidecar.ask("/v1/explain")[1]["lanes"]}
 
 
@@ -116,10 +116,7 @@ class Fronted(WithFront):
 class Curtain(WithFront):
     """16 KB to the client, then silence (censorship.md, S14)."""
 
-    def through(self, wire, route, peers=256):
-        document = self.publisher.list(1, peers=peers)
-        self.serve(document)
-        self.assertGreater(len(document), 16_000)
+    def through(self, wire, route):
         with self.lab.sidecar("a", route) as sidecar:
             answer = sidecar.peers(wait=40)
             self.assertEqual(answer["peers"][0]["tier"], "A")
@@ -127,16 +124,27 @@ class Curtain(WithFront):
         self.assertGreater(len(wire.given), 1)
         for given in wire.given[1:]:
             self.assertLessEqual(given, 14_000)
-        return document
 
-    def test_a_direct_route_is_resumed(self):
+    def direct(self, wire):
+        return {"kind": "https", "name": "direct", "url": f"https://127.0.0.1:{wire.port}/{SECRET}-good/", "ca": self.lab.nginx.ca}
+
+    def test_a_direct_route_to_nginx_is_resumed(self):
+        self.serve(self.publisher.list(1, peers=256))
         wire = self.relay(self.lab.nginx.port, curtain=15_000)
-        url = self.lab.nginx.url("good").replace(str(self.lab.nginx.port), str(wire.port))
-        self.through(wire, {"kind": "https", "name": "direct", "url": url, "ca": self.lab.nginx.ca})
+        self.through(wire, self.direct(wire))
+
+    def test_a_direct_route_to_our_own_server_is_resumed(self):
+        self.lab.nginx.put("good", self.publisher.list(1, peers=256))
+        server = OwnServer(self.lab.folder, self.lab.nginx, "good")
+        self.addCleanup(server.close)
+        wire = self.relay(server.port, curtain=15_000)
+        self.through(wire, self.direct(wire))
 
     def test_a_fronted_route_is_resumed_on_the_same_front(self):
+        self.serve(self.publisher.list(1, peers=256))
         wire = self.relay(self.front.port, curtain=16_000)
         self.through(wire, self.route(f"front-a.test@127.0.0.1:{wire.port}"))
+        self.assertEqual({sni for sni, *_ in self.front.requests()}, {"front-a.test"})
 
 
 class Hello(WithFront):

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace landfall::fakes {
 
@@ -70,9 +71,26 @@ public:
     return {detail::pem(made.get()), detail::pem(key.get()), pin_of(made.get())};
   }
 
+  /// The same for names that no text form can hold: bytes as they are. No name: no such extension.
+  [[nodiscard]] identity issue_for(const std::vector<std::string>& names, std::string_view common_name) const {
+    const detail::owned<EVP_PKEY> key(EVP_EC_gen("P-256"));
+    auto made = unsigned_for(key.get(), common_name, {});
+    auto* const all = sk_GENERAL_NAME_new_null();
+    for (const auto& name : names) {
+      auto* const text = ASN1_IA5STRING_new();
+      ASN1_STRING_set(text, name.data(), static_cast<int>(name.size()));
+      auto* const one = GENERAL_NAME_new();
+      GENERAL_NAME_set0_value(one, GEN_DNS, text);
+      sk_GENERAL_NAME_push(all, one);
+    }
+    if (!names.empty()) REQUIRE(X509_add1_ext_i2d(made.get(), NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) == 1);
+    GENERAL_NAMES_free(all);
+    REQUIRE(X509_sign(made.get(), key_.get(), EVP_sha256()) > 0);
+    return {detail::pem(made.get()), detail::pem(key.get()), pin_of(made.get())};
+  }
+
 private:
-  detail::owned<X509> make(EVP_PKEY* key, std::string_view name, const std::string& extension, int nid,
-                           validity when) const {
+  detail::owned<X509> unsigned_for(EVP_PKEY* key, std::string_view name, validity when) const {
     detail::owned<X509> out(X509_new());
     REQUIRE(X509_set_version(out.get(), X509_VERSION_3) == 1);
     std::uint64_t serial = 0;
@@ -87,6 +105,12 @@ private:
     X509* issuer = certificate_ ? certificate_.get() : out.get();
     X509_set_issuer_name(out.get(), X509_get_subject_name(issuer));
     X509_set_pubkey(out.get(), key);
+    return out;
+  }
+  detail::owned<X509> make(EVP_PKEY* key, std::string_view name, const std::string& extension, int nid,
+                           validity when) const {
+    auto out = unsigned_for(key, name, when);
+    X509* issuer = certificate_ ? certificate_.get() : out.get();
     X509V3_CTX context{};
     X509V3_set_ctx(&context, issuer, out.get(), nullptr, nullptr, 0);
     const detail::owned<X509_EXTENSION> made(X509V3_EXT_conf_nid(nullptr, &context, nid, extension.c_str()));

@@ -7,7 +7,7 @@ using base::outcome;
 
 TEST_CASE("parts of two lists are no forgery") {
   struct row {
-    const char* name;
+    std::string name;
     bool in_parts;
     int torn; ///< so many answers, then a right one
     outcome ends;

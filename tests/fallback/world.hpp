@@ -33,6 +33,14 @@ struct server {
   std::vector<base::stage> stages{base::stage::connect, base::stage::tls, base::stage::body};
   std::vector<document_request> asked;
   std::function<void()> on_asked;
+  net::asio::steady_timer* waiting = nullptr; ///< before it answers
+  bool released = false;
+
+  /// What waits answers now, whatever its time.
+  void release() {
+    released = true;
+    if (waiting) waiting->cancel();
+  }
   int living = 0; ///< coroutines of this route
 };
 
@@ -44,8 +52,10 @@ inline awaitable<result<unverified_document>> fetch_from(std::shared_ptr<server>
   const auto pause = request.type == trust::document_type::list ? from->list_after : from->root_after;
   if (from->on_asked) from->on_asked();
   net::asio::steady_timer latency(co_await net::asio::this_coro::executor, pause);
+  from->waiting = &latency;
   const auto [ec] = co_await latency.async_wait(net::as_result);
-  if (ec) co_return base::fail(base::outcome::cancelled);
+  from->waiting = nullptr;
+  if (ec && !from->released) co_return base::fail(base::outcome::cancelled);
   for (const auto stage : from->stages) progress(stage);
   co_return from->answers(request);
 }
@@ -65,6 +75,7 @@ inline fallback::route route_to(std::shared_ptr<server> to, std::string name, in
 struct notes final : fallback::observer {
   std::vector<std::string> lines;
   std::vector<lane_report> ended;
+  std::function<void()> on_race_ended;
   void race_started(std::uint64_t, std::size_t routes) override { lines.push_back("race " + std::to_string(routes)); }
   void lane_started(std::uint64_t, const fallback::route& what) override { lines.push_back("start " + what.name); }
   void lane_progress(std::uint64_t, const fallback::route& what, base::stage at) override {
@@ -76,6 +87,7 @@ struct notes final : fallback::observer {
   }
   void race_ended(const fallback::race_result& ended_now) override {
     lines.push_back("won by " + ended_now.won.value_or("nobody"));
+    if (on_race_ended) on_race_ended();
   }
   void trust_event(const trust::event& event, const std::string& route) override {
     lines.push_back("event " + event.name + " " + route);

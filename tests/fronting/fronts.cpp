@@ -23,7 +23,7 @@ using indices = std::vector<std::size_t>;
 
 TEST_CASE("fronts are tried from the start on, round the list, three at most, none that is avoided") {
   struct row {
-    const char* name;
+    std::string name;
     std::size_t count, start;
     indices avoided, expected;
   };
@@ -104,7 +104,7 @@ TEST_CASE("an answer through a front is the front's own, or not") {
 TEST_CASE("a 200 that is no JSON object is the front's own page") {
   const auto stalled = base::fail(outcome::stalled_after_bytes), large = base::fail(outcome::too_large);
   struct row {
-    const char* name;
+    std::string name;
     long status;
     std::string body, type;
     std::optional<base::failure> cut;

@@ -122,10 +122,11 @@ TEST_CASE("a filter that counts lower than was thought is met with smaller range
 
 TEST_CASE("the first range is 6 KiB, less where the connection itself costs much") {
   struct row {
-    const char* name;
+    std::string name;
     std::uint64_t cost, length;
   };
-  const row rows[] = {{"cheap", 2'000, 6144}, {"dear", 9'000, 5'000 - fronting::spare}, {"dearer than all room", 20'000, 1024}};
+  const row rows[] = {
+      {"cheap", 2'000, 6144}, {"dear", 9'000, 5'000 - fronting::spare}, {"dearer than all room", 20'000, 1024}};
   for (const auto& row : rows) {
     CAPTURE(row.name);
     auto first = whole(document(10'000));
@@ -235,7 +236,7 @@ TEST_CASE("answers to a range that are wrong") {
     };
   };
   struct row {
-    const char* name;
+    std::string name;
     std::function<http::result<http::response>(http::byte_range)> answer;
     outcome expected;
   };

@@ -52,7 +52,10 @@ struct network {
     auto waited = co_await net::sleep_for(will.over < 0ms ? 1h : will.over);
     if (!waited) co_return waited.error();
     if (will.failed) co_return base::fail(*will.failed, address, at);
-    co_return http::response{200, address, {}, {}};
+    http::response out;
+    out.status = 200;
+    out.body = address;
+    co_return out;
   }
 };
 

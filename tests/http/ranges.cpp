@@ -96,7 +96,7 @@ TEST_CASE("a range is asked for as it stands, and none where none is wanted") {
 
 TEST_CASE("answers to a range") {
   struct row {
-    const char* name;
+    std::string name;
     std::string said;
     std::optional<outcome> failed;
   };
@@ -130,7 +130,7 @@ TEST_CASE("what came of an answer is kept where that is asked for, with the reas
   auto keep = for_bytes(0, 99);
   keep.keep_partial = true;
   struct row {
-    const char* name;
+    std::string name;
     std::string said;
     fakes::then then;
     std::string body;

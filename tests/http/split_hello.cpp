@@ -82,7 +82,7 @@ TEST_CASE("where a record is cut") {
   const std::string name = "hidden.example";
   const std::string hello = "\x01" + std::string(60, 'x');
   struct row {
-    const char* title;
+    std::string title;
     std::string bytes, name;
     std::optional<std::size_t> expected;
   };

@@ -20,6 +20,8 @@ from internet import Internet, command  # noqa: E402
 
 RESOLVER, DOH = "10.9.0.53", "10.9.0.54"
 DOH_NAME = "doh.example.net"
+BY_HTTPS = f'doh = ["https://{DOH_NAME}/dns-query@{DOH}"]'
+IN_THE_CLEAR = f'resolvers = ["{RESOLVER}"]'
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"  # what programs trust that are not told otherwise
 # name: address. The fronts: what they do with a Host that is not their own.
 HOSTS = {"bootstrap.example.net": "10.9.0.10", "blocked.example": "10.9.0.12", "mirror.example.net": "10.9.0.11",
@@ -143,7 +145,7 @@ class World:
         return {"kind": "fronted", "name": "fronted", "url": f"https://{INNER}/{lab.SECRET}-{SITE}/", "fronts": list(fronts),
                 "ca": self.nginx.ca, **more}
 
-    def client(self, *routes, dns=f'resolvers = ["{RESOLVER}"]'):
+    def client(self, *routes, dns=f'{BY_HTTPS}\n{IN_THE_CLEAR}'):
         """A sidecar's configuration and state of its own, as after an installation."""
         self._clients += 1
         return lab.Sidecar(self.folder, f"client{self._clients}", self.publisher.root, routes, settings=f"[dns]\n{dns}\n")
@@ -152,11 +154,6 @@ class World:
         """`landfall peers`, one race: {route: how its lane ended}."""
         _, progress = client.command("peers", "--json", "--timeout", str(timeout), expect=expect)
         return dict(re.findall(r"(\S+): ([a-z_]+)", progress)), progress
-
-
-def can_try(client):
-    """False where the program says that it only reads such a route."""
-    return "OFF: this version has no" not in client.command("check")[0]
 
 
 ja4 = capture.ja4

@@ -98,6 +98,18 @@ TEST_CASE("what upstream_proxy turns off, and what it does not") {
   CHECK(all.set.known[3].off.find("upstream_proxy") != std::string::npos);
 }
 
+TEST_CASE("a proxy that cannot be read is not passed by") {
+  for (const char* text : {"socks5://", "socks5://127.0.0.1", "socks5://127.0.0.1:0", "socks5://127.0.0.1:65536",
+                           "ftp://127.0.0.1:9", "127.0.0.1:9", " "}) {
+    CAPTURE(text);
+    auto settings = settings_of({direct("direct", "https://b.example/x/")});
+    settings.sidecar.upstream_proxy = base::sensitive<std::string>(text);
+    const made all(std::move(settings));
+    CHECK(all.set.usable.empty());
+    CHECK(all.set.known[0].off.find("upstream_proxy") != std::string::npos);
+  }
+}
+
 TEST_CASE("a profile is refused, never left out") {
   auto route = direct("direct", "https://b.example/x/");
   std::get<config::https_target>(route.target).tls.profile = "chrome";
@@ -133,7 +145,7 @@ TEST_CASE("routes of a signed list join the configured ones and replace none; fo
                             {"fronts", json::array{"a.example@203.0.113.7"}}}}) == all{"mine"},
                 "the same route twice is one");
   struct row {
-    const char* name;
+    std::string name;
     json::object member;
   };
   const row forbidden[] = {

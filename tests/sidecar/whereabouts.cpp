@@ -91,8 +91,12 @@ TEST_CASE("the epoch changes with the network and with sleep, and with nothing e
   const auto awake = one.where.epoch();
   CHECK(awake != first);
   CHECK(one.where.epoch() == awake);
+  one.network.asleep += 1h;
+  CHECK_MESSAGE(one.where.look(), "on the same network, but awake again");
+  CHECK_FALSE(one.where.look());
+  const auto there = one.where.epoch();
   (void)one.to(network_with("198.51.100.1"));
-  CHECK(one.where.epoch() != awake);
+  CHECK(one.where.epoch() != there);
 }
 
 TEST_CASE("what lanes told holds until the next race that tells otherwise, or the next network") {

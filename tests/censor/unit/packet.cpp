@@ -32,7 +32,8 @@ TEST_CASE("packets are what was built, with checksums that hold") {
     if (row.over == transport::tcp) made.seq = 0xfffffff0, made.ack = 7, made.flags = tcp_psh | tcp_ack;
     const auto wire = build_packet(made);
     CHECK(checksums_hold(wire));
-    const auto seen = parse_packet(wire + "padding");
+    const auto padded = wire + "padding";
+    const auto seen = parse_packet(padded);
     REQUIRE(seen);
     CHECK(seen->from == made.from);
     CHECK(seen->to == made.to);
