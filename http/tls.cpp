@@ -20,7 +20,7 @@ namespace {
 
 // Browsers' order. The hybrid first: its key share goes into the first flight, so that no HelloRetryRequest gives us
 // away.
-constexpr const char* groups = "X25519MLKEM768:X25519:P-256:P-384";
+constexpr const char* groups = "*X25519MLKEM768:*X25519:P-256:P-384";
 
 /// Of one SSL_CTX, which libcurl makes per connection.
 struct shared_by_context {

@@ -229,8 +229,7 @@ private:
 } // namespace
 
 world::world(rule_set rules, world_options options)
-    : options_(std::move(options)), engine_(std::move(rules), {.seed = options_.seed, .lossless = true}),
-      random_(options_.seed ^ 0xd1342543de82ef95U) {}
+    : options_(std::move(options)), engine_(std::move(rules), {.seed = options_.seed, .lossless = true}) {}
 
 base::result<world> world::make(std::string_view profile, world_options options) {
   auto rules = parse_rules(profile, compiled_rules, options.defined);
@@ -239,7 +238,9 @@ base::result<world> world::make(std::string_view profile, world_options options)
 }
 
 trace world::run(const model_route& route, const model_path& path, nanoseconds started) {
-  return lane(engine_, random_, route, path, options_.deadlines, started).run(port_);
+  const auto of_server = std::hash<std::string_view>{}(route.server.host.wire()) + route.server.port;
+  std::mt19937_64 luck(options_.seed ^ (of_server * 0x9e3779b97f4a7c15U) ^ ++lanes_[route.server]);
+  return lane(engine_, luck, route, path, options_.deadlines, started).run(port_);
 }
 
 base::result<trace> model(std::string_view profile, const model_route& route, const model_path& path,

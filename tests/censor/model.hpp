@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,7 +82,8 @@ public:
   /// Errors: malformed, as parse_rules.
   [[nodiscard]] static base::result<world> make(std::string_view profile, world_options options);
 
-  /// A lane from `started` (after the world's begin) to its end. Lanes may overlap: each is asked for as it starts.
+  /// A lane from `started` (after the world's begin) to its end. Lanes may overlap: each is asked for as it starts. Its
+  /// luck with lost packets is its own, the n-th to its server, whatever ran before: orders of lanes can be compared.
   [[nodiscard]] trace run(const model_route& route, const model_path& path, nanoseconds started);
   [[nodiscard]] engine& censor() noexcept { return engine_; }
 
@@ -89,7 +91,7 @@ private:
   world(rule_set rules, world_options options);
   world_options options_;
   engine engine_;
-  std::mt19937_64 random_;
+  std::map<endpoint, std::uint64_t> lanes_;
   std::uint16_t port_ = 32768;
 };
 

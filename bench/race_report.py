@@ -1,0 +1,186 @@
+"""docs/RESULTS.md from what the race bench measured. Pure: data in, text out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable, Iterable, Sequence
+
+import race_goals as arithmetic
+from race_goals import NEVER, Goal
+
+WAYS = [("cold", "(a) cold"), ("warm", "(b) warm"), ("oracle", "(c) oracle"), ("sequential", "(d) one by one"),
+        ("staggered", "(e) staggered"), ("everything", "(f) at once")]
+REFERENCE = (150, 0.01)
+WITHIN = 0.15
+
+HEAD = """# Results
+
+Written by `script/bench race`; every figure below comes from that one run. Times are seconds to the first verified list of
+tier A, median / 95th percentile; `–`: no list. What is compared is the order and the timing of attempts: all ways to race run
+the same lanes (the same look-ups, fronts, resumed bodies and deadlines) against the same censor.
+
+| way | |
+|---|---|
+| (a) cold | Landfall's schedule, ranking, penalties; nothing remembered |
+| (b) warm | the same an hour later, with the network memory of that one race |
+| (c) oracle | the route that is quickest alone, tried alone |
+| (d) one by one | strictly in order, 5 s for each |
+| (e) staggered | the next after 250 ms or as soon as one failed; our caps and our tier gap; no classes, no memory |
+| (f) at once | every host and every front in the same moment |
+
+The route set of all rows:
+
+| route | tier | looked up | reached | name in the clear |
+|---|---|---|---|---|
+| direct-a, direct-b | 1 | by DNS over HTTPS, two questions on a connection each; the next of three resolvers after 500 ms | two hosts, port 443 | its own |
+| front-a, front-b | 1 | no: fixed addresses | three fronts each, one after the other | the front's |
+| mirror | 2 | no: an address | port 8443 in another network | none |
+
+Bridges, onion, DNS and DHT routes do not exist in this version and are in no row. The rules of each scenario are in
+`tests/censor/scenarios/`, what their lists name in `bench/race_model.cpp` and `bench/race_wire.py`.
+"""
+
+CAUSES = {
+    "cold": "a lane that connects puts off the next start although it will stall",
+    "warm": "only the winner and the route compared with it are remembered; a quicker one was not tried, or is told apart from 2 times slower on only",
+    "stagger": "as for cold; within 4 %: the jitter of our stagger (± 20 %) against none",
+    "connections": "a look-up of a direct route opens two connections to each resolver it asks, and one list is compared with a second",
+    "sequential": "",
+}
+
+
+def shown(seconds: float) -> str:
+    return "–" if seconds == NEVER else f"{seconds:.2f}"
+
+
+def pair(run: dict[str, Any]) -> str:
+    values = arithmetic.times(run["ms"])
+    middle = arithmetic.median(values)
+    return "–" if middle == NEVER else f"{middle:.2f} / {shown(arithmetic.quantile(values, 0.95))}"
+
+
+def row_of(header: Iterable[str]) -> str:
+    return "| " + " | ".join(header) + " |"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join([row_of(header), "|" + "---|" * len(header), *(row_of(row) for row in rows)]) + "\n"
+
+
+def dropped(scenario: str) -> int:
+    found = re.match(r"(\d) dropped", scenario)
+    return int(found[1]) if found else 0
+
+
+def path_of(cell: dict[str, Any]) -> tuple[int, float]:
+    return cell["rtt"], cell["loss"]
+
+
+def run_of(cell: dict[str, Any], way: str) -> dict[str, Any] | None:
+    """The oracle's is that of the best route alone."""
+    if way != "oracle":
+        return cell["runs"][way]
+    best = arithmetic.oracle(cell["alone"])
+    return cell["alone"][best.route] if best else None
+
+
+def time_table(cells: Sequence[dict[str, Any]]) -> str:
+    rows = []
+    for cell in cells:
+        best = arithmetic.oracle(cell["alone"])
+        runs = [run_of(cell, way) for way, _ in WAYS]
+        rows.append([cell["scenario"], best.route if best else "none", *(pair(run) if run else "–" for run in runs)])
+    return table(["scenario", "best route", *(title for _, title in WAYS)], rows)
+
+
+def cost_table(cells: Sequence[dict[str, Any]]) -> str:
+    def cost(run: dict[str, Any] | None) -> str:
+        if run is None:
+            return "–"
+        return " · ".join(f"{arithmetic.median(run[what]):.0f}" for what in ("kb", "connections", "names", "addresses"))
+
+    return table(["scenario", *(title for _, title in WAYS)], [[cell["scenario"], *(cost(run_of(cell, way)) for way, _ in WAYS)] for cell in cells])
+
+
+def goal_cell(found: Sequence[tuple[tuple[int, float], Goal]]) -> str:
+    if not found:
+        return ""
+    missed = [(path, goal) for path, goal in found if not goal.met]
+    if not missed:
+        return f"met {len(found)}/{len(found)}"
+    worst: Callable[[tuple[tuple[int, float], Goal]], float] = lambda one: one[1].value / one[1].limit * (-1 if one[1].at_least else 1)
+    (rtt, loss), goal = max(missed, key=worst)
+    return f"**missed {len(missed)}/{len(found)}**: {goal.value:.2f} at {rtt} ms, {loss:.0%}"
+
+
+def goal_tables(cells: Sequence[dict[str, Any]]) -> str:
+    by: dict[str, dict[str, list[tuple[tuple[int, float], Goal]]]] = {}
+    for cell in cells:
+        goals = by.setdefault(cell["scenario"], {})
+        for goal in arithmetic.goals(cell, dropped(cell["scenario"])):
+            goals.setdefault(goal.name, []).append((path_of(cell), goal))
+    names = ["cold", "warm", "stagger", "connections", "sequential"]
+    said = {"cold": "(a) ≤ 1.25 × ((c) + the start that the schedule prescribes for that route)", "warm": "(b) ≤ 1.10 × (c)", "stagger": "(a) ≤ 1.02 × (e)",
+            "connections": "connections of (a) ≤ 0.5 × (f)'s", "sequential": "(d) ÷ (a) ≥ 0.8 (5k + o) / (0.25k + o), k dropped in front"}
+    whole = []
+    for name in names:
+        found = [one for goals in by.values() for one in goals.get(name, [])]
+        met = sum(goal.met for _, goal in found)
+        whole.append([said[name], f"{met} of {len(found)}", CAUSES[name] if met < len(found) else ""])
+    rows = [[scenario, *(goal_cell(goals.get(name, [])) for name in names)] for scenario, goals in by.items()]
+    return table(["goal, medians", "met in cells", "where it is missed: the cause"], whole) + "\n" + table(["scenario", *names], rows)
+
+
+def penalty_text(cells: Sequence[dict[str, Any]]) -> str:
+    total = {key: sum(cell[key] for cell in cells) for key in ("contacts", "held_back", "violations", "unreported")}
+    assert total["violations"] == 0, f"{total['violations']} contacts inside a penalty"
+    assert total["held_back"] > 0, "nothing ever waited: the check checks nothing"
+    return (f"Retries: each cold race is followed by one half a minute later and one an hour later. Of {total['contacts']} contacts none fell inside a\n"
+            f"penalty of design §8, kept by an account of its own; {total['held_back']} times a route or a place was passed over for one. {total['unreported']} contacts went\n"
+            "to a front that had failed in a lane which then went on to another front: such a failure is no lane's end, and earns no penalty today.\n")
+
+
+def wire_table(wire: dict[str, Any], cells: Sequence[dict[str, Any]]) -> str:
+    at = {cell["scenario"]: cell for cell in cells if path_of(cell) == (wire["rtt"], wire["loss"])}
+    rows = []
+    for one in wire["rows"]:
+        cell = at[one["scenario"]]
+        out = [one["scenario"]]
+        for measured, modelled in ((one["cold"], cell["runs"]["cold"]), (one["alone"], cell["alone"][one["route"]])):
+            on_wire, in_model = arithmetic.median(arithmetic.times(measured)), arithmetic.median(arithmetic.times(modelled["ms"]))
+            differs = on_wire / in_model - 1
+            out += [shown(on_wire), shown(in_model), f"{differs:+.0%}" if abs(differs) <= WITHIN else f"**{differs:+.0%}**"]
+        rows.append([*out, one["route"], str(one["acted"])])
+    return table(["scenario", "(a) wire", "(a) model", "differs", "(c) wire", "(c) model", "differs", "(c) is", "rules acted"], rows)
+
+
+def confusion_table(confusion: dict[str, Any]) -> str:
+    rows = []
+    for one in confusion["rows"]:
+        said = ", ".join(f"{name} {times}" if len(one["said"]) > 1 else f"{name} {times}" for name, times in sorted(one["said"].items()))
+        right = set(one["said"]) == {one["wanted"]}
+        rows.append([one["done"], one["by"], one["wanted"], said if right else f"**{said}**"])
+    return table(["what was done to the route", "by", "class", "said, times"], rows)
+
+
+def results(model: dict[str, Any], wire: dict[str, Any] | str, confusion: dict[str, Any] | str) -> str:
+    """`wire` and `confusion`: data, or why they were not measured."""
+    cells = model["cells"]
+    reference = [cell for cell in cells if path_of(cell) == REFERENCE]
+    paths = sorted({path_of(cell) for cell in cells})
+    out = [HEAD, f"## The race in virtual time\n\n{model['seeds']} seeds a cell, {len(cells)} cells. At {REFERENCE[0]} ms and {REFERENCE[1]:.0%} loss:\n",
+           time_table(reference), "The same cells: kilobytes · connections · names in the clear · addresses contacted, medians:\n", cost_table(reference),
+           f"## Goals\n\nOver all {len(paths)} paths; rows without an open route have none.\n", goal_tables(cells), penalty_text(cells),
+           "## On the wire\n\nNetwork namespaces, nginx and the programs of this repository, " + (wire if isinstance(wire, str) else wire_text(wire, cells)),
+           "## Confusion\n\nWhat was done to a route, and the class that Landfall gave it. In bold: another class than the one that it is.\n",
+           confusion if isinstance(confusion, str) else confusion_table(confusion),
+           "## Full matrix\n"]
+    for path in paths:
+        out += [f"### {path[0]} ms, {path[1]:.0%} loss\n", time_table([cell for cell in cells if path_of(cell) == path])]
+    return "\n".join(out)
+
+
+def wire_text(wire: dict[str, Any], cells: Sequence[dict[str, Any]]) -> str:
+    runs = len(wire["rows"][0]["cold"])
+    return (f"{wire['rtt']} ms and {wire['loss']:.0%} loss, medians of {runs} runs each.\nBold: more than {WITHIN:.0%} from the model. "
+            "No name of a direct route or an inner host was in a plaintext query (asserted on a capture of each race).\n\n" + wire_table(wire, cells))

@@ -1,0 +1,150 @@
+"""The race bench on a wire: `landfall peers` in network namespaces with the censor between it and real servers. Start it by
+tests/lab/enter.py. Prints one JSON object: {"rows": [{"scenario", "cold": [ms …], "alone": {route: [ms …]}}]}.
+
+The route set is race_lane.hpp's, on addresses of one /24. What the censor's lists name is the same as in race_model.cpp."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "lab"))
+import world  # noqa: E402
+from internet import Censor, Sniffer  # noqa: E402
+
+lab = world.lab
+
+RTT, LOSS = 150, 0.01
+MIRROR, MIRROR_PORT = "10.9.0.50", 8443
+DIRECT = {"direct-a": "a.example.net", "direct-b": "b.example.net"}
+FRONTS = {"front-a": [f"a{n}.example.com" for n in (1, 2, 3)], "front-b": [f"b{n}.example.org" for n in (1, 2, 3)]}
+INNER = {"front-a": "hidden-a.example.info", "front-b": "hidden-b.example.info"}
+ADDRESS = {"a.example.net": "10.9.0.10", "b.example.net": "10.9.0.11",
+           "a1.example.com": "10.9.0.32", "a2.example.com": "10.9.0.33", "a3.example.com": "10.9.0.34",
+           "b1.example.org": "10.9.0.48", "b2.example.org": "10.9.0.49", "b3.example.org": "10.9.0.51"}
+REFUSING, REFUSING_AT = "c1.example.com", "10.9.0.60"  # a front that serves nobody else's Host
+PORTAL, PORTAL_AT = "portal.example.net", "10.9.0.61"  # answers in plain HTTP, as a login page's network does for every server
+SITES = ("forged", "garbage", "endless", "expired", "old", "held", "lagging", "other", "foreign")  # of race_confusion.py
+DIRECTS, FRONT_A = ["10.9.0.10/31"], ["10.9.0.32/30"]
+CURTAIN = DIRECTS + FRONT_A
+# scenario: profile, what its lists name, the route that is quickest alone
+ROWS: dict[str, tuple[str, dict[str, list[str]], str]] = {
+    "open": ("none", {}, "front-a"),
+    "S02 names reset": ("S02", {"blocked": list(DIRECT.values())}, "front-a"),
+    "S04 data reset": ("S04", {"suspects": CURTAIN}, "front-b"),
+    "S05 false answers": ("S05", {"blocked": list(DIRECT.values())}, "front-a"),
+    "S11 names allowed": ("S11", {"allowed": ["example.org"], "cdn": [*CURTAIN, MIRROR]}, "front-b"),
+    "S14 some networks": ("S14", {"foreign": CURTAIN}, "front-b"),
+    "S18 slow": ("S18", {"throttled": list(DIRECT.values())}, "front-a"),
+    "S26 list found out": ("S26", {"shipped": [*CURTAIN, MIRROR]}, "front-b"),
+    "1 dropped": ("S26", {"shipped": ["10.9.0.10"]}, "front-a"),
+    "2 dropped": ("S26", {"shipped": DIRECTS}, "front-a"),
+    "3 dropped": ("S26", {"shipped": CURTAIN}, "front-b"),
+    "CN-2026": ("CN-2026", {"blocked": list(DIRECT.values()), "suspects": FRONT_A}, "front-b"),
+}
+
+
+class Servers(world.Servers):
+    """Two direct hosts, six fronts that serve any Host, and a mirror that is reached by its address."""
+
+    def __init__(self, folder: str, launcher: Any) -> None:
+        lab.Nginx.__init__(self, folder)
+        self._launcher = launcher
+        self.backend = os.path.join(folder, "landfall-server.sock")
+        for site in SITES:
+            os.makedirs(os.path.join(self.folder, "sites", site))
+        names = [f"DNS:{name}" for name in (*ADDRESS, REFUSING)] + [f"IP:{MIRROR}"]
+        self.make_certificate("tls", ",".join(names))
+
+    def start(self, **how: Any) -> None:
+        # The model's TCP sends a window at once; BBR, where it is the machine's own choice, spreads it over a round trip.
+        subprocess.run([*self._launcher, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno"], check=True)
+        super().start(**how)
+
+    def servers(self) -> str:
+        files = f"location / {{ return 404; }} {self.locations()}"
+        out = "".join(self._server(f"{ADDRESS[name]}:443", name, "tls", files) for name in DIRECT.values())
+        out += self._server(f"{MIRROR}:{MIRROR_PORT}", MIRROR, "tls", files)
+        out += self._server(f"{REFUSING_AT}:443", REFUSING, "tls", "if ($ssl_server_name != $host) { return 421; } return 200 ok;")
+        out += f"server {{ listen {PORTAL_AT}:443; return 302 http://login.example/; }}\n"
+        for route, fronts in FRONTS.items():
+            for name in fronts:
+                out += self._server(f"{ADDRESS[name]}:443 default_server", name, "tls", 'return 200 "a shop\\n";')
+                out += self._server(f"{ADDRESS[name]}:443", INNER[route], "tls", files)
+        return out
+
+
+def the_internet() -> world.World:
+    world.HOSTS.clear()
+    world.HOSTS.update({**ADDRESS, "mirror.example": MIRROR, REFUSING: REFUSING_AT, PORTAL: PORTAL_AT})
+    world.Servers = Servers
+    return world.World()
+
+
+def routes(real: world.World) -> dict[str, dict[str, Any]]:
+    path = f"/{lab.SECRET}-{world.SITE}/"
+    more = {"ca": real.nginx.ca}
+    out: dict[str, dict[str, Any]] = {name: {"kind": "https", "name": name, "url": f"https://{host}{path}", **more}
+                                      for name, host in DIRECT.items()}
+    for name, fronts in FRONTS.items():
+        out[name] = {"kind": "fronted", "name": name, "url": f"https://{INNER[name]}{path}",
+                     "fronts": [f"{front}@{ADDRESS[front]}" for front in fronts], **more}
+    out["mirror"] = {"kind": "https", "name": "mirror", "url": f"https://{MIRROR}:{MIRROR_PORT}{path}", "tier": 2, **more}
+    return out
+
+
+def raced(client: Any, patience: float = 40) -> tuple[int, str]:
+    """One race of a new installation: ms from its first lane to the win, or -1, as its progress lines tell; and those."""
+    process = subprocess.Popen([lab.LANDFALL, "peers", "--json", "--timeout", str(int(patience))], env=client.environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    begun, won, told = None, -1, ""
+    for line in process.stderr:
+        now = time.monotonic()
+        told += line
+        if begun is None and line.rstrip().endswith(": trying"):
+            begun = now
+        if won < 0 and begun is not None and ": won after" in line:
+            won = round((now - begun) * 1000)
+    process.wait(patience)
+    process.stderr.close()
+    return won, told
+
+
+def main() -> None:
+    runs = int(sys.argv[1])
+    wanted = sys.argv[2:] or list(ROWS)
+    real = the_internet()
+    rows = []
+    try:
+        every = routes(real)
+        dns = f'doh = ["https://{world.DOH_NAME}/dns-query@{world.DOH}"]\nresolvers = ["{world.RESOLVER}"]'
+        for scenario in wanted:
+            profile, define, best = ROWS[scenario]
+            cold, alone, acted = [], [], 0
+            for seed in range(1, runs + 1):
+                for found, chosen in ((cold, list(every.values())), (alone, [every[best]])):
+                    with Censor(real.internet, profile, seed=seed, rtt=RTT, loss=LOSS, define=define) as censor, Sniffer() as wire:
+                        ms, told = raced(real.client(*chosen, dns=dns))
+                        found.append(ms)
+                        if len(chosen) > 1:
+                            acted += sum(rule["triggered"] for rule in censor.counters()["rules"].values())
+                        hidden = [name for name in (*DIRECT.values(), *INNER.values()) if name in wire.asked_names()]
+                        assert not hidden, f"in plaintext queries: {hidden}"
+                        if os.environ.get("LANDFALL_BENCH_TELL"):
+                            print(scenario, seed, ms, told, file=sys.stderr)
+            rows.append({"scenario": scenario, "cold": cold, "route": best, "alone": alone, "acted": acted})
+            print(rows[-1], file=sys.stderr)
+    finally:
+        real.close()
+    print(json.dumps({"rtt": RTT, "loss": LOSS, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
