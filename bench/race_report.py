@@ -186,5 +186,5 @@ def wire_text(wire: dict[str, Any], cells: Sequence[dict[str, Any]]) -> str:
     runs = len(wire["rows"][0]["cold"])
     return (f"{wire['rtt']} ms and {wire['loss']:.0%} loss, medians of {runs} runs each.\nBold: more than {WITHIN:.0%} from the model. "
             "No name of a direct route or an inner host was in a plaintext query (asserted on a capture of each race).\n"
-            "What the model leaves out: a reset takes about 11 ms on the wire and 1 ms in the model, and every connection makes its TLS context anew;\n"
-            "rows with many resets (S04, CN-2026) are slower for it. With few runs the rest is which packets were lost.\n\n" + wire_table(wire, cells))
+            "Seen: a lane that is reset ends about 11 ms after its hello on the wire, and 1 ms after it in the model. Not established: why\n"
+            "rows that are measured later in a run are slower also for (c), which nothing disturbs.\n\n" + wire_table(wire, cells))
