@@ -15,9 +15,9 @@ import measure
 import race_report
 
 ROOT = Path(__file__).resolve().parent.parent
-SEEDS = 200  # the median of a start's jitter is known to a hundredth of a second then
-WIRE_RUNS = 7
-CONFUSION_RUNS = 3
+SEEDS = 100  # the median of a start's jitter is known to a hundredth of a second then
+WIRE_RUNS = 5
+CONFUSION_RUNS = 2
 NOT_RUN = 77  # tests/lab/enter.py
 
 
