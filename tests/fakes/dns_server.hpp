@@ -36,9 +36,10 @@ public:
                    })) {}
   /// As a censor beside a resolver: several, each at its time. `over_tcp` answers there; empty: the connection ends.
   dns_server(const boost::asio::any_io_executor& executor, many_fn answers, one_fn over_tcp = {})
-      : executor_(executor), udp_(executor, {boost::asio::ip::address_v4::loopback(), 0}),
-        tcp_(executor, {boost::asio::ip::address_v4::loopback(), udp_.local_endpoint().port()}),
-        answers_(std::move(answers)), over_tcp_(std::move(over_tcp)) {}
+      : executor_(executor), udp_(executor), tcp_(executor), answers_(std::move(answers)),
+        over_tcp_(std::move(over_tcp)) {
+    bind_both();
+  }
 
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(udp_.local_endpoint().port()); }
   [[nodiscard]] int asked() const noexcept { return asked_; } ///< over UDP
@@ -58,6 +59,18 @@ public:
   }
 
 private:
+  /// A port that is free for both: one that is free for UDP may be somebody's over TCP.
+  void bind_both() {
+    const auto loopback = boost::asio::ip::address_v4::loopback();
+    net::error_code taken = boost::asio::error::address_in_use;
+    for (int tries = 0; tries < 100 && taken; ++tries) {
+      udp_ = {executor_, {loopback, 0}};
+      tcp_ = boost::asio::ip::tcp::acceptor(executor_, boost::asio::ip::tcp::v4());
+      tcp_.bind({loopback, udp_.local_endpoint().port()}, taken);
+    }
+    if (taken) throw boost::system::system_error(taken);
+    tcp_.listen();
+  }
   boost::asio::awaitable<void> serve_udp(net::scope& replies) {
     for (;;) {
       std::string query(1500, '\0');
