@@ -99,7 +99,7 @@ result<dns_answer> judge(const plain_evidence& evidence, bool lab) {
       if (one.question != question) continue;
       if (!best || (!best->answer && one.answer)) best = &one;
     }
-    parts.push_back(best->answer);
+    if (best) parts.push_back(best->answer);
   }
   auto merged = merge(parts);
   // Garbage says nothing about the route that the name belongs to: unlike a document's, it is nobody's fault.
