@@ -139,7 +139,8 @@ def penalty_text(cells: Sequence[dict[str, Any]]) -> str:
     assert total["held_back"] > 0, "nothing ever waited: the check checks nothing"
     return (f"Retries: each cold race is followed by one half a minute later and one an hour later. Of {total['contacts']} contacts none fell inside a\n"
             f"penalty of design §8, kept by an account of its own; {total['held_back']} times a route or a place was passed over for one. {total['unreported']} contacts went\n"
-            "to a front that had failed in a lane which then went on to another front: such a failure is no lane's end, and earns no penalty today.\n")
+            "to a front that had failed in a lane which then went on to another front: the model's lanes tell of their end alone, where real\n"
+            "ones also tell of each front given up, which then waits by itself (`tests/e2e/test_fronted.py`).\n")
 
 
 def wire_table(wire: dict[str, Any], cells: Sequence[dict[str, Any]]) -> str:
