@@ -9,7 +9,6 @@ namespace landfall::http {
 
 namespace {
 
-constexpr std::size_t header_size = 5; // of a record: type, version, length
 constexpr std::uint8_t handshake = 22, client_hello = 1;
 
 /// What waits to be written, and what to look for.
