@@ -95,6 +95,9 @@ std::optional<ip_header> take_v6(std::string_view bytes) {
   if (in.failed()) return std::nullopt;
   out.from = from_v6(from);
   out.to = from_v6(to);
+  // A mapped address stands for IPv4 in our table; in an IPv6 header it is nobody's (RFC 4291 §2.5.5.2), and an answer
+  // to it would be of two families.
+  if (out.from.is_v4() || out.to.is_v4()) return std::nullopt;
   constexpr int most_extensions = 4;
   for (int seen = 0; out.protocol == 0 || out.protocol == 43 || out.protocol == 60; ++seen) {
     base::cursor extension(body);
