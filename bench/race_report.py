@@ -15,7 +15,7 @@ WITHIN = 0.15
 
 HEAD = """# Results
 
-Written by `script/bench race`; all figures of a table come from one run. Times are seconds to the first verified list of
+Written by the programs of `script/bench race`; all figures of a table come from one run. Times are seconds to the first verified list of
 tier A, median / 95th percentile; `–`: no list. What is compared is the order and the timing of attempts: all ways to race run
 the same lanes (the same look-ups, fronts, resumed bodies and deadlines) against the same censor.
 
