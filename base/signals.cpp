@@ -1,6 +1,7 @@
 #include "base/signals.hpp"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace landfall::base {
 
