@@ -43,6 +43,7 @@ find_package(OpenSSL 3.5 REQUIRED)
 
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.88)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares>=1.18)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
 pkg_check_modules(libevent REQUIRED IMPORTED_TARGET libevent>=2.1.12 libevent_openssl>=2.1.12)
 
 # --- flags ----------------------------------------------------------------------------------------------------------
