@@ -78,17 +78,6 @@ awaitable<result<trust::unverified_document>> fetch_by_fronts(http::client& clie
 
 } // namespace
 
-std::string document_url(const config::url& base, std::string_view network, std::string_view channel,
-                         trust::document_type type, std::int64_t root_version) {
-  auto under = base.reveal() + "v1/" + std::string(network);
-  switch (type) {
-  case trust::document_type::root: return fmt::format("{}/root/{}", under, root_version);
-  case trust::document_type::list: return fmt::format("{}/{}/list", under, channel);
-  case trust::document_type::live: return under + "/live";
-  }
-  return under;
-}
-
 http::request request_of(const https_fetch& what, const config::front* front) {
   http::request out;
   auto to = what.url;
@@ -98,7 +87,7 @@ http::request request_of(const https_fetch& what, const config::front* front) {
     out.host = host_of(what.url);
     if (front->address) out.addresses = {http::asio::ip::make_address(*front->address)};
   }
-  out.url = document_url(to, what.network, what.channel, what.type, what.root_version);
+  out.url = to.reveal() + trust::document_path(what.network, what.channel, what.type, what.root_version);
   if (what.avoid)
     out.avoid = [avoid = what.avoid, name = front ? front->name : std::string()](const base::place& where) {
       return avoid({where.address, where.port, name});

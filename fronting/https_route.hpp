@@ -45,10 +45,6 @@ struct https_fetch {
   std::shared_ptr<std::size_t> front_at;
 };
 
-/// Pure: the URL of a document. Exposed for tests.
-[[nodiscard]] std::string document_url(const config::url& base, std::string_view network, std::string_view channel,
-                                       trust::document_type type, std::int64_t root_version);
-
 /// Pure: what is asked of `front`, or of the URL's own host where there is none. Exposed for tests.
 [[nodiscard]] http::request request_of(const https_fetch& what, const config::front* front);
 

@@ -1,5 +1,7 @@
 #include "trust/document.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace landfall::trust {
@@ -23,5 +25,15 @@ const words& of(document_type type) noexcept { return table[static_cast<std::siz
 std::string_view name(document_type type) noexcept { return of(type).name; }
 std::string_view payload_type(document_type type) noexcept { return of(type).payload_type; }
 std::string_view context(document_type type) noexcept { return of(type).context; }
+
+std::string document_path(std::string_view network, std::string_view channel, document_type type,
+                          std::int64_t root_version) {
+  switch (type) {
+  case document_type::root: return fmt::format("v1/{}/root/{}", network, root_version);
+  case document_type::list: return fmt::format("v1/{}/{}/list", network, channel);
+  case document_type::live: return fmt::format("v1/{}/live", network);
+  }
+  return {}; // unreachable: the switch is total
+}
 
 } // namespace landfall::trust

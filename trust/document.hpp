@@ -27,6 +27,11 @@ enum class document_type : std::uint8_t { root, list, live };
 payload_type(document_type type) noexcept;                           ///< "application/vnd.landfall.peerlist.v1+json"
 [[nodiscard]] std::string_view context(document_type type) noexcept; ///< "landfall/list/v1"
 
+/// Its path below a carrier's base (design §5): "v1/demo/public-0/list", "v1/demo/root/2", "v1/demo/live". `channel`
+/// counts for lists only, `root_version` for roots only.
+[[nodiscard]] std::string document_path(std::string_view network, std::string_view channel, document_type type,
+                                        std::int64_t root_version);
+
 /// Who may sign: k of these.
 struct role {
   std::vector<crypto::key_id> keyids;

@@ -52,14 +52,6 @@ fronting::https_fetch list_of_demo() {
 
 } // namespace
 
-TEST_CASE("each document has its place under the secret path") {
-  const auto base = url("https://bootstrap1.example.net/7f3a9c/");
-  const std::string under = "https://bootstrap1.example.net/7f3a9c/v1/demo/";
-  CHECK(fronting::document_url(base, "demo", "public-0", document_type::list, 0) == under + "public-0/list");
-  CHECK(fronting::document_url(base, "demo", "public-0", document_type::root, 12) == under + "root/12");
-  CHECK(fronting::document_url(base, "demo", "public-0", document_type::live, 0) == under + "live");
-}
-
 TEST_CASE("a list is asked for unconditionally, or with the hash of the one we hold") {
   auto what = list_of_demo();
   const auto plain = fakes::run(fetched(echo, what));

@@ -37,6 +37,12 @@ json::object& first_peer(json::object& payload) { return payload["peers"].as_arr
 
 } // namespace
 
+TEST_CASE("Each document has its place below a carrier's base") {
+  CHECK(trust::document_path("demo", "public-0", document_type::list, 0) == "v1/demo/public-0/list");
+  CHECK(trust::document_path("demo", "public-0", document_type::root, 12) == "v1/demo/root/12");
+  CHECK(trust::document_path("demo", "public-0", document_type::live, 0) == "v1/demo/live");
+}
+
 TEST_CASE("Envelopes are read strictly") {
   const auto good = publisher.list().bytes;
   const std::string payload = base::to_base64(fakes::text(publisher.list_payload()));
