@@ -143,6 +143,13 @@ default_type application/json; {limit}
         wait_readable(gone)
         os.close(gone)
 
+    def pause(self):
+        """Connections are taken, by the kernel, and nothing is answered until `resume`."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self._pid, signal.SIGCONT)
+
     def requests(self):
         """The paths that were asked for, in order."""
         try:
@@ -181,12 +188,15 @@ class Events:
         assert self._answer.readline() == b": landfall\n"
 
     def __iter__(self):
-        name = None
+        name, end = None, time.monotonic() + 3 * PATIENCE  # beats of the stream are no events
         for line in self._answer:
+            if time.monotonic() > end:
+                raise AssertionError("no event within the patience of a test")
             if line.startswith(b"event: "):
                 name = line[7:].decode().strip()
             elif line.startswith(b"data: "):
                 yield name, json.loads(line[6:])
+                end = time.monotonic() + 3 * PATIENCE
 
     def until(self, wanted, **members):
         for name, data in self:
