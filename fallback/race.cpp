@@ -190,10 +190,8 @@ awaitable<result<race_result>> race_routes(std::uint64_t number, std::vector<rou
   out.verdict = judge(plan.reports(), context.gateway);
   out.interrupted = within.interrupted();
   if (out.verdict == verdict::open) record(plan.reports(), in);
-  if (decided_after)
-    compare(plan, in);
-  else
-    context.watch.race_ended(out);
+  if (!decided_after) context.watch.race_ended(out);
+  compare(plan, in);
   if (!ended) co_return ended.error();
   co_return out;
 }

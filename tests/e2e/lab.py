@@ -236,9 +236,10 @@ class Sidecar:
             self.stop()
         self.process.stderr.close()
 
-    def start(self, *flags, environment=None, **how):
+    def start(self, *flags, environment=None, launcher=(), **how):
+        """`launcher`: the words before the program's own, to start it in other surroundings."""
         how.setdefault("stdin", subprocess.DEVNULL)
-        self.process = subprocess.Popen([LANDFALL, "run", *flags], env={**self.environment, **(environment or {})}, text=True,
+        self.process = subprocess.Popen([*launcher, LANDFALL, "run", *flags], env={**self.environment, **(environment or {})}, text=True,
                                         stderr=subprocess.PIPE, **how)
         for line in self.process.stderr:
             self.told.append(line)

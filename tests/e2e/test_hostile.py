@@ -166,7 +166,7 @@ class Hostile(unittest.TestCase):
             ("rolled back", self.publisher.list(HELD - 1, age=4 * DAY), "rolled_back", "rollback", "rollback"),
             ("frozen", self.old, "verified_same", None, "frozen"),
             ("endless", (b"A" * 65536, 0), "too_large", None, None),
-            ("a byte a second", (b"A", 1), "stalled_after_hello", None, None),
+            ("a byte a second", (b"A", 1), "stalled_after_bytes", None, None),
         ]
         for name, serves, outcome, alone, beside in table:
             with self.subTest(name):

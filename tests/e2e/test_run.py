@@ -236,15 +236,6 @@ class Trouble(WithLab):
         self.assertIn("penalised until", error)
         self.assertEqual(len(self.nginx.requests()), 2, "the list and a look for the next root, once")
 
-    def test_a_clock_in_2015(self):
-        self.serve(good=self.publisher.list(1))
-        sidecar = self.lab.sidecar("a", self.lab.route("good"))
-        sidecar.start(environment={"LD_PRELOAD": os.environ["LANDFALL_OLD_CLOCK"]})
-        with sidecar_running(sidecar):
-            self.assertEqual({p["tier"] for p in sidecar.peers()["peers"]}, {"A"})
-            self.assertTrue(any("clock_behind" in warning for warning in sidecar.status()["warnings"]),
-                            sidecar.status()["warnings"])
-
     def test_a_full_disk(self):
         self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.lab.route("good"))

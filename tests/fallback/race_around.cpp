@@ -251,9 +251,11 @@ TEST_CASE("a route that ended before the win with what is long replaced is told 
     const auto held = s.state.offer_list(s.publisher_.list(row.held), now);
     REQUIRE(held.adopted);
     const auto good = s.serving(s.publisher_.list({.version = 5, .issued = now - 2 * 3600}));
-    good->list_after = for_ever;
+    const auto holding = s.serving(s.publisher_.list(row.served));
+    good->list_after = holding->list_after = for_ever;
+    good->on_asked = [&holding] { holding->release(); };
     s.watch.on_lane_ended = [&good] { good->release(); };
-    const auto ended = race(s, {route_to(s.serving(s.publisher_.list(row.served)), "holding"), route_to(good, "good")});
+    const auto ended = race(s, {route_to(holding, "holding"), route_to(good, "good")});
     CHECK(ended.won == "good");
     CHECK(s.state.list().value()->order.version == 5);
     CHECK(s.watch.count("event frozen holding") == row.frozen);
