@@ -185,7 +185,7 @@ class Recovery(unittest.TestCase):
         events.close()
         self.assertEqual(self.tiers(sidecar), {"A"})
         self.assertFalse(self.warned(sidecar, "clock_behind"), sidecar.status()["warnings"])
-        sidecar.stop()
+        self.end(sidecar)
         with sidecar:
             self.assertEqual(self.tiers(sidecar), {"A"})
 
