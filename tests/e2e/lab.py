@@ -57,8 +57,8 @@ class Publisher:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def list(self, version, age=0, peers=12, fresh="1d", life="14d"):
-        """A signed list as bytes: `peers` peers in as many networks, issued `age` seconds ago."""
+    def list(self, version, age=0, peers=12, fresh="1d", life="14d", extra=()):
+        """A signed list as bytes: `peers` peers in as many networks, issued `age` seconds ago. `extra`: flags of `list build`."""
         described = [{"id": base64.urlsafe_b64encode(hashlib.sha256(b"peer %d" % n).digest()).decode().rstrip("="),
                       "endpoints": [f"tcp://10.{n}.0.1:443"], "asn": 64496 + n, "cc": "DEFRSENL"[2 * (n % 4):2 * (n % 4) + 2]}
                      for n in range(peers)]
@@ -66,7 +66,7 @@ class Publisher:
         with open(source, "w", encoding="ascii") as file:
             json.dump({"peers": described}, file)
         run(LANDFALL, "list", "build", "--from", source, "--root", self.root, "--version", str(version), "--lab", "--issued",
-            str(int(time.time()) - age), "--fresh", fresh, "--life", life, "--out", made, "--force")
+            str(int(time.time()) - age), "--fresh", fresh, "--life", life, "--out", made, "--force", *extra)
         run(LANDFALL, "list", "sign", made, "--key", self.path("list.pem"), *self._unlock)
         with open(made, "rb") as file:
             return file.read()
@@ -88,13 +88,14 @@ class Nginx:
     def _at(self, name):
         return os.path.join(self.folder, name)
 
-    def make_certificate(self, file, names):
-        """FILE.pem and FILE.key by the test CA; names as openssl writes them: "DNS:a.example,IP:127.0.0.1"."""
+    def make_certificate(self, file, names, days=2):
+        """FILE.pem and FILE.key by the test CA; names as openssl writes them: "DNS:a.example,IP:127.0.0.1". Days below 0: it has
+        expired."""
         at = self._at
         run("openssl", "req", *NEW_KEY, "-subj", "/CN=test server", "-keyout", at(file + ".key"), "-out", at(file + ".csr"))
         with open(at("names"), "w", encoding="ascii") as out:
             out.write(f"subjectAltName={names}\n")
-        run("openssl", "x509", "-req", "-in", at(file + ".csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", "2",
+        run("openssl", "x509", "-req", "-in", at(file + ".csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", str(days),
             "-set_serial", "2", "-extfile", at("names"), "-out", at(file + ".pem"))
 
     def put(self, site, document, name=f"{NETWORK}/public-0/list"):
