@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 LANDFALL = os.environ["LANDFALL_BIN"]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -301,3 +302,17 @@ class Lab:
     def close(self):
         self.nginx.kill()
         shutil.rmtree(self.folder)
+
+
+class WithLab(unittest.TestCase):
+    """A network and an nginx for each test, gone after it."""
+
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.nginx, self.publisher = self.lab.nginx, self.lab.publisher
+
+    def serve(self, **sites):
+        for site, document in sites.items():
+            self.nginx.put(site, document)
+        self.nginx.start()

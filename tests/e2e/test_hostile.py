@@ -68,19 +68,15 @@ def one_byte_changed(document):
     return json.dumps(parsed).encode()
 
 
-class Hostile(unittest.TestCase):
+class Hostile(lab.WithLab):
     def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.publisher, self.nginx = self.lab.publisher, self.lab.nginx
+        super().setUp()
         os.mkdir(os.path.join(self.lab.folder, "other"))
         self.honest = lab.Nginx(os.path.join(self.lab.folder, "other"))
         self.addCleanup(self.honest.kill)
         self.honest.put("honest", self.publisher.list(NEWEST, age=2 * HOUR))
         self.old = self.publisher.list(HELD, age=2 * DAY, fresh="1d")
-        self.nginx.put("held", self.old)
-        self.nginx.put("hostile", self.old)
-        self.nginx.start()
+        self.serve(held=self.old, hostile=self.old)
         self.honest.start()
         with self.lab.sidecar("held", self.lab.route("held")) as sidecar:
             sidecar.peers()

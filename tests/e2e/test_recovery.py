@@ -48,16 +48,7 @@ class Clocks:
         self._file.close()
 
 
-class Recovery(unittest.TestCase):
-    def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.nginx, self.publisher = self.lab.nginx, self.lab.publisher
-
-    def serve(self, document):
-        self.nginx.put("good", document)
-        self.nginx.start()
-
+class Recovery(lab.WithLab):
     def clocks(self):
         clocks = Clocks(self.lab.folder)
         self.addCleanup(clocks.close)
@@ -81,7 +72,7 @@ class Recovery(unittest.TestCase):
         return any(what in warning for warning in sidecar.status()["warnings"])
 
     def test_killed_in_the_middle_of_a_race(self):
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
         for _ in range(3):
             self.nginx.pause()
@@ -98,7 +89,7 @@ class Recovery(unittest.TestCase):
 
     def test_killed_where_it_may_be_writing(self):
         """At the moment in which a list is adopted: what is on disk is the old or the new, never half of one."""
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
         for version in range(2, 6):
             with sidecar:
@@ -116,7 +107,7 @@ class Recovery(unittest.TestCase):
 
     def test_a_disk_that_is_full_and_then_is_not(self):
         way = apart() or self.skipTest("no mount namespace can be made here")
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
         os.makedirs(sidecar.state, mode=0o700)
         full = ('mount -t tmpfs -o size=256k,mode=700 none "$0" && touch "$0/lock" && chmod 600 "$0/lock" &&'
@@ -138,7 +129,7 @@ class Recovery(unittest.TestCase):
 
     def test_a_state_folder_that_cannot_be_written(self):
         way = apart() or self.skipTest("no mount namespace can be made here")
-        self.serve(self.publisher.list(1, age=2 * DAY))
+        self.serve(good=self.publisher.list(1, age=2 * DAY))
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
         with sidecar:
             self.assertEqual(self.tiers(sidecar), {"A-"})
@@ -155,7 +146,7 @@ class Recovery(unittest.TestCase):
             self.assertFalse(self.warned(sidecar, "kept"), sidecar.status()["warnings"])
 
     def test_a_clock_ten_years_behind(self):
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         clocks = self.clocks()
         clocks.ahead(-YEARS)
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
@@ -166,7 +157,7 @@ class Recovery(unittest.TestCase):
 
     def test_a_clock_ten_years_ahead(self):
         """Every certificate and every list has expired then: peers are handed over all the same, marked."""
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         clocks = self.clocks()
         clocks.ahead(YEARS)
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
@@ -190,7 +181,7 @@ class Recovery(unittest.TestCase):
             self.assertEqual(self.tiers(sidecar), {"A"})
 
     def test_sleep_in_the_middle_of_a_race(self):
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         self.nginx.pause()
         clocks = self.clocks()
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
@@ -208,7 +199,7 @@ class Recovery(unittest.TestCase):
 
     def test_sleep_over_the_end_of_a_list(self):
         """It wakes with a list that is no longer fresh: what is in hand is handed over, and a newer one fetched."""
-        self.serve(self.publisher.list(1))
+        self.serve(good=self.publisher.list(1))
         clocks = self.clocks()
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
         self.start(sidecar, environment=clocks.environment)

@@ -17,19 +17,7 @@ from lab import DAY, LANDFALL, NETWORK, PATIENCE, run
 SECOND = 1.0  # within which everything has to end
 
 
-class WithLab(unittest.TestCase):
-    """One network and nginx for each test, gone after it."""
-
-    def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.nginx, self.publisher = self.lab.nginx, self.lab.publisher
-
-    def serve(self, **sites):
-        for site, document in sites.items():
-            self.nginx.put(site, document)
-        self.nginx.start()
-
+class WithRoutes(lab.WithLab):
     def dead_route(self, name="dead"):
         """A port at which nobody listens."""
         return {"kind": "https", "name": name, "url": f"https://127.0.0.1:{lab.free_port()}/{lab.SECRET}/"}
@@ -41,7 +29,7 @@ class WithLab(unittest.TestCase):
         return {"kind": "https", "name": name, "url": f"https://127.0.0.1:{listening.getsockname()[1]}/{lab.SECRET}/"}
 
 
-class Peers(WithLab):
+class Peers(WithRoutes):
     def test_from_nginx_to_the_api(self):
         self.serve(good=self.publisher.list(1))
         with self.lab.sidecar("a", self.lab.route("good")) as sidecar:
@@ -153,7 +141,7 @@ class Peers(WithLab):
             self.assertIn("landfall_list_version 1\n", text)
 
 
-class Trouble(WithLab):
+class Trouble(WithRoutes):
     def test_nginx_killed_in_the_middle(self):
         self.nginx.put("good", self.publisher.list(1))
         self.nginx.start(rate=2000)
@@ -280,7 +268,7 @@ class sidecar_running:
         self._sidecar.__exit__()
 
 
-class Memory(WithLab):
+class Memory(WithRoutes):
     def test_what_worked_here_goes_first_after_a_restart_and_nothing_readable_is_kept(self):
         self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.dead_route("broken-one"), self.lab.route("good", tier=3),
@@ -319,7 +307,7 @@ class Memory(WithLab):
             sidecar.stop(signal.SIGKILL)
 
 
-class Ends(WithLab):
+class Ends(WithRoutes):
     def test_sigterm_during_a_race_with_a_waiting_client_and_a_watcher(self):
         with self.lab.sidecar("a", self.silent_route()) as sidecar:
             events = sidecar.events()
@@ -383,7 +371,7 @@ class Ends(WithLab):
             self.assertEqual(sidecar.ask("/healthz")[0], 200)
 
 
-class Starts(WithLab):
+class Starts(WithRoutes):
     def test_a_second_one_is_refused_and_the_first_goes_on(self):
         with self.lab.sidecar("a", self.dead_route()) as sidecar:
             _, error = sidecar.command("run", expect=2)
