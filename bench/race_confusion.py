@@ -138,7 +138,7 @@ ROWS: list[Row] = [
     ("silence after the name", on(ADDRESS[NAME], "over tcp", f"sni {NAME}", "do drop both"), "stalled_after_hello", {}, direct_to()),
     ("silence after the handshake", on(ADDRESS[NAME], "over tcp", "after-bytes 1000", "do drop down"), "timed_out", {}, direct_to()),
     ("silence from 15 to 20 KB on, ranges get through", "S14", "won", {}, direct_to()),
-    ("the same, of a server that answers no ranges", "S14", "stalled_after_bytes", {}, hosts(race_wire.WHOLE)),
+    ("30 bytes a second, of a server that answers no ranges", "none", "stalled_after_bytes", {}, hosts(race_wire.WHOLE)),
     ("silence after 4 to 6 KB, then of the server: resumed twice in vain", "S11", "stalled_after_hello", {"cdn": [ADDRESS[NAME] + "/32"]}, direct_to()),
     ("140 kbit/s", "S18", "won", {"throttled": [NAME]}, direct_to()),
     ("forged answers beside the true one", "S05", "dns_poisoned", {"blocked": [FRONT]}, front_of(fixed=False)),

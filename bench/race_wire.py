@@ -32,7 +32,7 @@ REFUSING, REFUSING_AT = "c1.example.com", "10.9.0.60"  # a front that serves nob
 PORTAL, PORTAL_AT = "portal.example.net", "10.9.0.61"  # sends everybody to its login page, in plain HTTP
 PLAIN = {"plain-a.example.net": "10.9.0.62", "plain-b.example.net": "10.9.0.63"}  # speak HTTP at port 443: 400 to a ClientHello
 STALE = {"stale-a.example.net": "10.9.0.64", "stale-b.example.net": "10.9.0.65"}  # whose certificates have expired
-WHOLE, WHOLE_AT = "whole.example.net", "10.9.0.66"  # a direct host that answers no ranges
+WHOLE, WHOLE_AT = "whole.example.net", "10.9.0.66"  # sends 30 bytes a second, and answers no ranges
 # Of race_confusion.py.
 SITES = ("forged", "garbage", "page", "endless", "expired", "old", "held", "lagging", "other", "foreign", "narrow", "ahead", "usurped")
 DIRECTS, FRONT_A = ["10.9.0.10/31"], ["10.9.0.32/30"]
@@ -78,7 +78,7 @@ class Servers(world.Servers):
         out += self._server(f"{MIRROR}:{MIRROR_PORT}", MIRROR, "tls", files)
         out += self._server(f"{REFUSING_AT}:443", REFUSING, "tls", "if ($ssl_server_name != $host) { return 421; } return 200 ok;")
         out += f"server {{ listen {PORTAL_AT}:443; error_page 400 =302 http://login.example/; return 302 http://login.example/; }}\n"
-        out += self._server(f"{WHOLE_AT}:443", WHOLE, "tls", f"max_ranges 0; {files}")
+        out += self._server(f"{WHOLE_AT}:443", WHOLE, "tls", f"max_ranges 0; limit_rate 30; postpone_output 0; sendfile off; {files}")
         out += "".join(f"server {{ listen {address}:443; }}\n" for address in PLAIN.values())
         out += "".join(self._server(f"{address}:443", name, "stale", files) for name, address in STALE.items())
         for route, fronts in FRONTS.items():
