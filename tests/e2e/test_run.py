@@ -278,6 +278,9 @@ class Memory(WithRoutes):
             explained = sidecar.ask("/v1/explain")[1]
             self.assertEqual([(r["route"], r["why"]) for r in explained["order"]],
                              [("good", "proven"), ("broken-one", "doubted")])
+        checked = json.loads(sidecar.command("check", "--json")[0])["routes"]
+        self.assertEqual([(r["name"], r["why"]) for r in checked], [("good", "proven"), ("broken-one", "doubted")])
+        self.assertIn("it worked on this network", sidecar.command("check")[0])
         for name in ("memory.json", "memory.key"):
             path = os.path.join(sidecar.state, name)
             self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
