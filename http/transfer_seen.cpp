@@ -28,6 +28,12 @@ bool is_header(std::string_view line, std::string_view lower) {
   return line.size() >= lower.size() && std::equal(lower.begin(), lower.end(), line.begin(), same);
 }
 
+/// Portals answer a ClientHello with a page or with the way to it. A web server that is asked for TLS at its HTTP port
+/// answers with an error: its route is misconfigured, unless every host's is (fallback/evidence.hpp).
+bool is_page(int plain_status) {
+  return (plain_status >= 200 && plain_status < 400) || plain_status == 511; // 511: RFC 6585 §6
+}
+
 /// Without the white space around it.
 std::string_view value_of(std::string_view line) {
   constexpr std::string_view blank = " \t\r\n";
@@ -41,12 +47,6 @@ std::string media_type(std::string_view value) {
   std::string out(value.substr(0, value.find_first_of("; \t")));
   std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
   return out;
-}
-
-/// Portals answer a ClientHello with a page or with the way to it. A web server that is asked for TLS at its HTTP port
-/// answers with an error: its route is misconfigured, unless every host's is (fallback/evidence.hpp).
-bool is_page(int plain_status) {
-  return (plain_status >= 200 && plain_status < 400) || plain_status == 511; // 511: RFC 6585 §6
 }
 
 bool out_of_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
