@@ -1,5 +1,6 @@
 """What was done to a route on the wire, and which class Landfall says it was. Start it by tests/lab/enter.py. Prints one JSON
-object: {"rows": [{"done", "by", "wanted", "said": {class: times}}]}."""
+object: {"rows": [{"done", "by", "wanted", "said": {class: times}}]}. Arguments: how often each; "strict" ends with 1 where another
+class was said than is wanted."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ DAY = 86400
 NAME = DIRECT["direct-a"]
 FRONT = FRONTS["front-a"][0]
 OTHER = "other-net"
+VERDICT = "the race"
 
 
 class Bench:
@@ -36,9 +38,22 @@ class Bench:
                            "expired": self.publisher.list(1, age=60 * DAY),
                            "old": self.publisher.list(2, age=3 * DAY), "held": self.publisher.list(3, age=2 * DAY),
                            "lagging": self.publisher.list(2, age=2 * DAY, fresh="3d"), "other": self.publisher.list(3, age=2 * DAY, peers=13),
-                           "foreign": self.foreign()}
+                           "foreign": self.foreign(), "page": b"<html><body>Log in here</body></html>",
+                           "narrow": self.publisher.list(3, extra=("--channel", "small-0")),
+                           "ahead": self.publisher.list(3, extra=("--root-version", "2")),
+                           "usurped": self.publisher.list(3, extra=("--root-version", "2"))}
         for site, document in documents.items():
             real.nginx.put(site, document)
+        real.nginx.put("usurped", self.usurper(), f"{lab.NETWORK}/root/2")
+
+    def usurper(self) -> bytes:
+        """Root 2, signed by keys of its own alone."""
+        stranger = lab.Publisher(self.real.folder, "stranger")
+        made = stranger.path("usurper.dsse.json")
+        lab.run(lab.LANDFALL, "root", "rotate", self.publisher.root, "--root-key", stranger.path("root.pub"), "--root-threshold", "1",
+                "--list-key", stranger.path("list.pub"), "--list-threshold", "1", "--out", made)
+        lab.run(lab.LANDFALL, "root", "sign", made, "--key", stranger.path("root.pem"), "--passphrase-file", stranger.path("passphrase"))
+        return Path(made).read_bytes()
 
     @staticmethod
     def forged(document: bytes) -> bytes:
@@ -67,14 +82,20 @@ class Bench:
     def front(self, *fronts: str, **more: Any) -> dict[str, Any]:
         return {**self.every["front-a"], "fronts": list(fronts), **more}
 
+    def to(self, host: str) -> dict[str, Any]:
+        """A direct route of that host's own."""
+        return {**self.direct(host=host), "name": host.split(".")[0]}
+
     def without_a_link(self, repeats: int) -> collections.Counter[str]:
         command("ip", "link", "set", "c0", "down")
-        return collections.Counter(self.said(self.real.client(self.direct(), dns=self.doh), "direct-a") for _ in range(repeats))
+        routes = [self.front(f"{FRONT}@{ADDRESS[FRONT]}"), self.every["mirror"]]
+        return collections.Counter(self.said(self.real.client(*routes, dns=self.doh), VERDICT) for _ in range(repeats))
 
     def said(self, client: Any, route: str) -> str:
-        """How the lane of a race ended: its class."""
+        """How the lane of a race ended: its class. VERDICT: what the race made of all lanes together."""
         _, told = race_wire.raced(client)
-        found = re.findall(rf"^{route}: ([a-z_]+) after", told, re.MULTILINE)
+        pattern = r"^landfall: warning: (offline|captive_portal):" if route == VERDICT else rf"^{route}: ([a-z_]+) after"
+        found = re.findall(pattern, told, re.MULTILINE)
         return found[-1] if found else "nothing: " + told.strip().splitlines()[-1]
 
 
@@ -83,16 +104,27 @@ def on(address: str, *does: str) -> str:
     return "\n".join(["rule it", f"  to {address}", *(f"  {line}" for line in does)]) + "\n"
 
 
-Row = tuple[str, str, str, dict[str, list[str]], Callable[[Bench], tuple[dict[str, Any], str]]]
+# The routes; [dns]; whose class it is, of the last route where it is nobody's; lines of [sidecar].
+Made = tuple[list[dict[str, Any]], str, str, str]
+Make = Callable[[Bench], Made]
+Row = tuple[str, str, str, dict[str, list[str]], Make]
 
 
-def front_of(name: str = FRONT, fixed: bool = True) -> Callable[[Bench], tuple[dict[str, Any], str]]:
-    shown = f"{name}@{ADDRESS[name]}" if fixed else name
-    return lambda bench: (bench.front(shown), bench.doh if fixed else bench.plain)
+def front_of(name: str = FRONT, at: str = "", fixed: bool = True) -> Make:
+    shown = f"{name}@{at or ADDRESS[name]}" if fixed else name
+    return lambda bench: ([bench.front(shown)], bench.doh if fixed else bench.plain, "", "")
 
 
-def direct_to(site: str = world.SITE, **more: Any) -> Callable[[Bench], tuple[dict[str, Any], str]]:
-    return lambda bench: (bench.direct(site, **more), bench.doh)
+def direct_to(site: str = world.SITE, sidecar: str = "", **more: Any) -> Make:
+    return lambda bench: ([bench.direct(site, **more)], bench.doh, "", sidecar)
+
+
+def of_another_ca(bench: Bench) -> Made:
+    return [bench.direct(ca=bench.other_ca)], bench.doh, "", ""
+
+
+def hosts(*names: str, of: str = "") -> Make:
+    return lambda bench: ([bench.to(name) for name in names], bench.doh, of, "")
 
 
 # what is done; its name in the censor's rules, or the text of some; the class that it is; what the rules' lists name; the route
@@ -100,70 +132,96 @@ ROWS: list[Row] = [
     ("nothing", "none", "won", {}, direct_to()),
     ("packets to the address vanish", "S26", "timed_out", {"shipped": [ADDRESS[NAME]]}, direct_to()),
     ("RST on SYN", "S03", "refused", {}, front_of()),
-    ("RST on the SYN/ACK's answer", "S02", "reset_before_hello", {"blocked": [NAME]}, direct_to()),
+    ("RST on the SYN/ACK, as fast as our hello", "S02", "reset_before_hello or reset_after_hello", {"blocked": [NAME]}, direct_to()),
     ("RST on the name", "S02", "reset_after_hello", {"blocked": [NAME]}, direct_to()),
     ("RST on the first data", "S04", "reset_after_hello", {"suspects": [ADDRESS[FRONT] + "/32"]}, front_of()),
     ("silence after the name", on(ADDRESS[NAME], "over tcp", f"sni {NAME}", "do drop both"), "stalled_after_hello", {}, direct_to()),
+    ("silence after the handshake", on(ADDRESS[NAME], "over tcp", "after-bytes 1000", "do drop down"), "timed_out", {}, direct_to()),
     ("silence from 15 to 20 KB on, ranges get through", "S14", "won", {}, direct_to()),
+    ("30 bytes a second, of a server that answers no ranges", "none", "stalled_after_bytes", {}, hosts(race_wire.WHOLE)),
     ("silence after 4 to 6 KB, then of the server: resumed twice in vain", "S11", "stalled_after_hello", {"cdn": [ADDRESS[NAME] + "/32"]}, direct_to()),
     ("140 kbit/s", "S18", "won", {"throttled": [NAME]}, direct_to()),
     ("forged answers beside the true one", "S05", "dns_poisoned", {"blocked": [FRONT]}, front_of(fixed=False)),
     ("the name does not exist", "none", "unreachable", {}, direct_to(host="nobody.example.net")),
-    ("the front refuses", "none", "front_refused", {}, lambda bench: (bench.front(f"{race_wire.REFUSING}@{race_wire.REFUSING_AT}"), bench.doh)),
-    ("a login page", "none", "captive_portal", {}, direct_to(host=race_wire.PORTAL)),
+    ("the front refuses", "none", "front_refused", {}, front_of(race_wire.REFUSING, race_wire.REFUSING_AT)),
+    ("a login page instead of TLS", "none", "captive_portal", {}, direct_to(host=race_wire.PORTAL)),
+    ("one host answers 400 in plain HTTP instead of TLS", "none", "malformed", {}, hosts(*list(race_wire.PLAIN)[:1])),
+    ("two hosts answer 400 in plain HTTP instead of TLS: what the race says", "none", "captive_portal", {}, hosts(*race_wire.PLAIN, of=VERDICT)),
+    ("a page with status 200 by the right server", "none", "malformed", {}, direct_to("page")),
     ("404", "none", "http_status", {}, direct_to("nothing-here")),
-    ("another certificate", "none", "tls_certificate", {}, lambda bench: (bench.direct(ca=bench.other_ca), bench.doh)),
+    ("the upstream proxy is down", "none", "proxy_failed", {}, direct_to(sidecar=f'upstream_proxy = "socks5://{race_wire.REFUSING_AT}:1080"')),
+    ("another certificate", "none", "tls_certificate", {}, of_another_ca),
     ("another key in the certificate", "none", "tls_certificate", {}, direct_to(pins=["sha256/" + "A" * 43 + "="])),
+    ("the certificate has expired: the one lane that goes on without dates", "none", "won", {}, hosts(*list(race_wire.STALE)[:1])),
+    ("the same beside a lane that goes on without dates", "S18", "clock_suspect", {"throttled": list(race_wire.STALE)[:1]}, hosts(*race_wire.STALE)),
     ("one byte of the list changed", "none", "below_threshold", {}, direct_to("forged")),
     ("half a JSON text", "none", "malformed", {}, direct_to("garbage")),
     ("200 KB", "none", "too_large", {}, direct_to("endless")),
     ("a list that has expired", "none", "expired", {}, direct_to("expired")),
     ("the list of another network", "none", "wrong_network", {}, direct_to("foreign")),
+    ("the list of another channel", "none", "wrong_channel", {}, direct_to("narrow")),
+    ("a list that needs root 2, which is nowhere", "none", "root_needed", {}, direct_to("ahead")),
+    ("root 2 signed by a stranger", "none", "bad_root", {}, direct_to("usurped")),
 ]
 # The same with a list in hand that is no longer fresh.
 HELD = [("an older list, past its time", "rolled_back", "old"), ("an older list, still fresh", "verified_but_older", "lagging"),
         ("the list in hand", "verified_same", "held"), ("the same version with other bytes", "equivocation", "other")]
 
 
+def seen(real: world.World, bench: Bench, row: Row, folder: str, repeats: int) -> collections.Counter[str]:
+    """What was said of one row, each time by a new installation with another seed of the censor's."""
+    _, rules, wanted, define, make = row
+    profile = rules
+    if "\n" in rules:
+        profile = os.path.join(folder, "own.rules")
+        with open(profile, "w", encoding="ascii") as file:
+            file.write(rules)
+    routes, dns, of, sidecar = make(bench)
+    of = of or routes[-1]["name"]
+    said: collections.Counter[str] = collections.Counter()
+    for seed in range(1, repeats + 1):
+        with Censor(real.internet, profile, seed=seed, rtt=60, define=define):
+            if "before_hello" in wanted:  # by the residual state of a connection before
+                bench.said(real.client(*routes, dns=dns), of)
+            said[bench.said(real.client(*routes, dns=dns, sidecar=sidecar), of)] += 1
+    return said
+
+
+def with_a_list_in_hand(real: world.World, bench: Bench, site: str, repeats: int) -> collections.Counter[str]:
+    said: collections.Counter[str] = collections.Counter()
+    for _ in range(repeats):
+        client = real.client(bench.direct("held"), dns=bench.doh)
+        bench.said(client, "direct-a")
+        configuration = Path(client.configuration)
+        configuration.write_text(configuration.read_text("ascii").replace(f"{lab.SECRET}-held", f"{lab.SECRET}-{site}"), "ascii")
+        said[bench.said(client, "direct-a")] += 1
+    return said
+
+
 def main() -> None:
     repeats = int(sys.argv[1])
     real = race_wire.the_internet()
     rows: list[dict[str, Any]] = []
+
+    def found(done: str, by: str, wanted: str, said: collections.Counter[str]) -> None:
+        rows.append({"done": done, "by": by, "wanted": wanted, "said": said})
+        print(rows[-1], file=sys.stderr)
+
     try:
         bench = Bench(real)
         with tempfile.TemporaryDirectory() as folder:
-            for done, rules, wanted, define, make in ROWS:
-                profile = rules
-                if "\n" in rules:
-                    profile = os.path.join(folder, "own.rules")
-                    with open(profile, "w", encoding="ascii") as file:
-                        file.write(rules)
-                route, dns = make(bench)
-                said: collections.Counter[str] = collections.Counter()
-                for seed in range(1, repeats + 1):
-                    with Censor(real.internet, profile, seed=seed, rtt=60, define=define):
-                        client = real.client(route, dns=dns)
-                        if wanted == "reset_before_hello":  # the residual state of a connection before
-                            bench.said(client, route["name"])
-                            client = real.client(route, dns=dns)
-                        said[bench.said(client, route["name"])] += 1
-                rows.append({"done": done, "by": rules.split("\n")[0] if "\n" not in rules else "a rule of its own", "wanted": wanted, "said": said})
-                print(rows[-1], file=sys.stderr)
+            for row in ROWS:
+                found(row[0], "a rule of its own" if "\n" in row[1] else row[1], row[2], seen(real, bench, row, folder, repeats))
         with Censor(real.internet, "none", seed=1, rtt=60):
             for done, wanted, site in HELD:
-                said = collections.Counter()
-                for _ in range(repeats):
-                    client = real.client(bench.direct("held"), dns=bench.doh)
-                    bench.said(client, "direct-a")
-                    configuration = Path(client.configuration)
-                    configuration.write_text(configuration.read_text("ascii").replace(f"{lab.SECRET}-held", f"{lab.SECRET}-{site}"), "ascii")
-                    said[bench.said(client, "direct-a")] += 1
-                rows.append({"done": done, "by": "a server", "wanted": wanted, "said": said})
-                print(rows[-1], file=sys.stderr)
-        rows.append({"done": "the link is down", "by": "ip link", "wanted": "offline", "said": bench.without_a_link(repeats)})
+                found(done, "a server", wanted, with_a_list_in_hand(real, bench, site, repeats))
+        found("the link is down: what the race says", "ip link", "offline", bench.without_a_link(repeats))
     finally:
         real.close()
     print(json.dumps({"rows": rows}))
+    wrong = [row["done"] for row in rows if not set(row["said"]) <= set(row["wanted"].split(" or "))]
+    if "strict" in sys.argv[2:] and wrong:
+        sys.exit(f"another class than the one that it is: {wrong}")
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def confusion_table(confusion: dict[str, Any]) -> str:
     rows = []
     for one in confusion["rows"]:
         said = ", ".join(f"{name} {times}" for name, times in sorted(one["said"].items()))
-        right = set(one["said"]) == {one["wanted"]}
+        right = set(one["said"]) <= set(one["wanted"].split(" or "))
         rows.append([one["done"], one["by"], one["wanted"], said if right else f"**{said}**"])
     return table(["what was done to the route", "by", "class", "said, times"], rows)
 
@@ -175,7 +175,8 @@ def results(model: dict[str, Any], wire: dict[str, Any] | str, confusion: dict[s
            time_table(reference), "The same cells: kilobytes · connections · names in the clear · addresses contacted, medians:\n", cost_table(reference),
            f"## Goals\n\nOver all {len(paths)} paths; rows without an open route have none.\n", goal_tables(cells), penalty_text(cells),
            "## On the wire\n\nNetwork namespaces, nginx and the programs of this repository, " + (wire if isinstance(wire, str) else wire_text(wire, cells)),
-           "## Confusion\n\nWhat was done to a route, and the class that Landfall gave it. In bold: another class than the one that it is.\n",
+           "## Confusion\n\nWhat was done to a route, and the class that Landfall gave it. In bold: another class than the one that it is.\n"
+           "Not in it: `cancelled`, `not_modified` (polls alone) and `local_error`, which no network does to a lane, and the classes of bridges and tor.\n",
            confusion if isinstance(confusion, str) else confusion_table(confusion),
            "## Full matrix\n"]
     for path in paths:

@@ -29,8 +29,12 @@ ADDRESS = {"a.example.net": "10.9.0.10", "b.example.net": "10.9.0.11",
            "a1.example.com": "10.9.0.32", "a2.example.com": "10.9.0.33", "a3.example.com": "10.9.0.34",
            "b1.example.org": "10.9.0.48", "b2.example.org": "10.9.0.49", "b3.example.org": "10.9.0.51"}
 REFUSING, REFUSING_AT = "c1.example.com", "10.9.0.60"  # a front that serves nobody else's Host
-PORTAL, PORTAL_AT = "portal.example.net", "10.9.0.61"  # answers in plain HTTP, as a login page's network does for every server
-SITES = ("forged", "garbage", "endless", "expired", "old", "held", "lagging", "other", "foreign")  # of race_confusion.py
+PORTAL, PORTAL_AT = "portal.example.net", "10.9.0.61"  # sends everybody to its login page, in plain HTTP
+PLAIN = {"plain-a.example.net": "10.9.0.62", "plain-b.example.net": "10.9.0.63"}  # speak HTTP at port 443: 400 to a ClientHello
+STALE = {"stale-a.example.net": "10.9.0.64", "stale-b.example.net": "10.9.0.65"}  # whose certificates have expired
+WHOLE, WHOLE_AT = "whole.example.net", "10.9.0.66"  # sends 30 bytes a second, and answers no ranges
+# Of race_confusion.py.
+SITES = ("forged", "garbage", "page", "endless", "expired", "old", "held", "lagging", "other", "foreign", "narrow", "ahead", "usurped")
 DIRECTS, FRONT_A = ["10.9.0.10/31"], ["10.9.0.32/30"]
 CURTAIN = DIRECTS + FRONT_A
 # scenario: profile, what its lists name, the route that is quickest alone
@@ -59,8 +63,9 @@ class Servers(world.Servers):
         self.backend = os.path.join(folder, "landfall-server.sock")
         for site in SITES:
             os.makedirs(os.path.join(self.folder, "sites", site))
-        names = [f"DNS:{name}" for name in (*ADDRESS, REFUSING)] + [f"IP:{MIRROR}"]
+        names = [f"DNS:{name}" for name in (*ADDRESS, REFUSING, WHOLE)] + [f"IP:{MIRROR}"]
         self.make_certificate("tls", ",".join(names))
+        self.make_certificate("stale", ",".join(f"DNS:{name}" for name in STALE), days=-1)
 
     def start(self, **how: Any) -> None:
         # The model's TCP sends a window at once; BBR, where it is the machine's own choice, spreads it over a round trip.
@@ -72,7 +77,10 @@ class Servers(world.Servers):
         out = "".join(self._server(f"{ADDRESS[name]}:443", name, "tls", files) for name in DIRECT.values())
         out += self._server(f"{MIRROR}:{MIRROR_PORT}", MIRROR, "tls", files)
         out += self._server(f"{REFUSING_AT}:443", REFUSING, "tls", "if ($ssl_server_name != $host) { return 421; } return 200 ok;")
-        out += f"server {{ listen {PORTAL_AT}:443; return 302 http://login.example/; }}\n"
+        out += f"server {{ listen {PORTAL_AT}:443; error_page 400 =302 http://login.example/; return 302 http://login.example/; }}\n"
+        out += self._server(f"{WHOLE_AT}:443", WHOLE, "tls", f"max_ranges 0; limit_rate 30; postpone_output 0; sendfile off; {files}")
+        out += "".join(f"server {{ listen {address}:443; }}\n" for address in PLAIN.values())
+        out += "".join(self._server(f"{address}:443", name, "stale", files) for name, address in STALE.items())
         for route, fronts in FRONTS.items():
             for name in fronts:
                 out += self._server(f"{ADDRESS[name]}:443 default_server", name, "tls", 'return 200 "a shop\\n";')
@@ -82,7 +90,7 @@ class Servers(world.Servers):
 
 def the_internet() -> world.World:
     world.HOSTS.clear()
-    world.HOSTS.update({**ADDRESS, "mirror.example": MIRROR, REFUSING: REFUSING_AT, PORTAL: PORTAL_AT})
+    world.HOSTS.update({**ADDRESS, "mirror.example": MIRROR, REFUSING: REFUSING_AT, PORTAL: PORTAL_AT, WHOLE: WHOLE_AT, **PLAIN, **STALE})
     world.Servers = Servers
     return world.World()
 

@@ -38,8 +38,18 @@ std::string one_address(const reports& lanes) {
   return ours ? std::string() : out;
 }
 
+/// An error in plain HTTP where TLS was asked for. One host that does so is misconfigured.
+bool spoke_http(const lane_report* lane) {
+  return lane->outcome == outcome::malformed && lane->stage == base::stage::tls && lane->code != 0;
+}
+
 bool answered_for_another(const lane_report* lane) {
-  return lane->outcome == outcome::tls_certificate || lane->outcome == outcome::http_status;
+  return lane->outcome == outcome::tls_certificate || lane->outcome == outcome::http_status || spoke_http(lane);
+}
+
+/// A list that is replayed proves nothing: whoever plays the network may play that too.
+bool proves_the_network(const lane_report& lane) {
+  return (lane.tier && lane.outcome != outcome::rolled_back) || is_success(lane.outcome);
 }
 
 bool is_portal(const reports& lanes, std::string_view gateway) {
@@ -50,9 +60,8 @@ bool is_portal(const reports& lanes, std::string_view gateway) {
     if (lane->where && !lane->where->address.empty()) named.push_back(lane);
     if (lane->stage > base::stage::connect) connected.push_back(lane);
   }
-  if (hosts_of(connected) >= 2 && std::ranges::all_of(connected, answered_for_another) &&
-      !one_address(connected).empty())
-    return true;
+  const bool one_and_the_same = !one_address(connected).empty() || std::ranges::all_of(connected, spoke_http);
+  if (hosts_of(connected) >= 2 && one_and_the_same && std::ranges::all_of(connected, answered_for_another)) return true;
   if (hosts_of(named) < 2 || named.size() != lanes.size()) return false;
   const auto address = one_address(named);
   const auto parsed = config::ip_address::parse(address);
@@ -65,7 +74,7 @@ verdict judge(std::span<const lane_report> lanes, std::string_view gateway) {
   reports ended;
   for (const auto& lane : lanes) {
     if (lane.outcome == outcome::cancelled) continue;
-    if (lane.tier || is_success(lane.outcome)) return verdict::open;
+    if (proves_the_network(lane)) return verdict::open;
     ended.push_back(&lane);
   }
   if (ended.empty()) return verdict::open;

@@ -1,11 +1,13 @@
 // evidence: what all lanes of a race together say about where we are, which none says alone. Pure.
 //
 // Offline: every lane ended without a route to anywhere, at once. A captive portal: a lane met its login page; or lanes
-// to different hosts all ended at one and the same address with a certificate or an answer that is not theirs; or all
-// names led to one private address or the gateway. In neither case is a route to blame, and nobody is penalised.
+// to different hosts all ended at one and the same address with a certificate or an answer that is not theirs, or
+// wherever they are in plain HTTP where TLS was asked for; or all names led to one private address or the gateway. In
+// neither case is a route to blame, and nobody is penalised.
 //
-// One authentic list proves the network open, whatever the others met. An attacker in the network can feign both; he
-// gains what he has anyway, that no route gets through, and loses that penalties and odds tell of it.
+// One authentic list that is not replayed proves the network open, whatever the others met. An attacker in the network
+// can feign both; he gains what he has anyway, that no route gets through, and loses that penalties and odds tell of
+// it.
 #pragma once
 
 #include "fallback/lane.hpp"

@@ -11,8 +11,6 @@ namespace {
 
 using base::result;
 
-constexpr const char* key_file = "memory.key";
-constexpr const char* memory_file = "memory.json";
 constexpr const char* older_file = "fallback.json";
 
 bool is_there(const std::filesystem::path& file) {
@@ -76,7 +74,7 @@ network_memory network_memory::load(const std::filesystem::path& folder, base::u
                                     std::vector<std::string>& complaints) {
   std::error_code ec;
   std::filesystem::remove(folder / older_file, ec);
-  network_memory out(load_key(folder / key_file, complaints));
+  network_memory out(load_key(folder / memory_key_file, complaints));
   const auto file = folder / memory_file;
   if (!is_there(file)) return out;
   const auto text = base::read_file(file, max_memory_text);

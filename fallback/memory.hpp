@@ -17,6 +17,9 @@
 
 namespace landfall::fallback {
 
+/// Its two files in the state folder.
+inline constexpr const char* memory_key_file = "memory.key";
+inline constexpr const char* memory_file = "memory.json";
 /// Far above what max_networks, max_routes_of_a_network and max_penalties come to: see memory_text.cpp.
 inline constexpr std::size_t max_memory_text = std::size_t{2} * 1024 * 1024;
 

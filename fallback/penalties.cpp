@@ -133,7 +133,11 @@ std::optional<wait> penalties::of(const network_id& here, const route& what, bas
 }
 
 void penalties::cap(base::unix_time now) {
-  for (auto& [key, entry] : all_) entry.waits.until = std::min(entry.waits.until, now + longest_penalty.count());
+  for (auto& [key, entry] : all_) {
+    const auto policy = base::policy_of(entry.waits.why);
+    const auto longest = policy.backoff ? base::max_backoff : std::min(policy.retry, longest_penalty);
+    entry.waits.until = std::min(entry.waits.until, now + longest.count());
+  }
 }
 
 void penalties::bound() {

@@ -58,7 +58,7 @@ public:
   /// Whether a place is not to be contacted: see avoid_fn.
   [[nodiscard]] bool avoids(const network_id& here, const base::place& where, base::unix_time now) const;
 
-  /// For a clock that was set back: what waits longer than the longest penalty from now waits that long.
+  /// For a clock that was set back: nothing waits longer from now than its class of failure ever does.
   void cap(base::unix_time now);
 
   using entries = std::map<memory_key, penalty>;

@@ -115,24 +115,34 @@ race_result result_of(const schedule& plan, const field& in, const std::vector<l
   return out;
 }
 
-/// After both of them brought a list: did one of them hold a newer one back?
+/// It brought an authentic list that another has long replaced: one that was past its time, or below the one in hand.
+/// (A replay is told as such.)
+bool is_behind(const lane_report& lane) {
+  if (lane.outcome == base::outcome::verified_but_older) return true;
+  const bool told_otherwise = lane.outcome == base::outcome::rolled_back || lane.outcome == base::outcome::equivocation;
+  return lane.tier && *lane.tier != trust::tier::a && !told_otherwise;
+}
+
+/// Once the race is won: did a route hold the newest list back?
 void compare(const schedule& plan, const field& in) {
-  if (!plan.winner() || !plan.companion()) return;
-  const auto& first = in.routes[*plan.winner()].name;
-  const auto& second = in.routes[*plan.companion()].name;
   auto& context = in.context;
   const auto& list = context.state.list();
+  if (!plan.winner() || !list) return;
+  const auto age = context.state.time(context.clock.wall()).now() - (*list)->issued;
+  if (age < time_to_follow.count()) return;
+  auto newest = in.routes[*plan.winner()].name;
+  std::vector<std::string> frozen;
   for (const auto& report : plan.reports()) {
-    if (report.route != second || !list) continue;
-    const bool newer = report.outcome == base::outcome::won && report.adopted;
-    const bool older = report.outcome == base::outcome::verified_but_older;
-    const auto age = context.state.time(context.clock.wall()).now() - (*list)->issued;
-    if ((!newer && !older) || age < time_to_follow.count()) continue;
-    const auto& frozen = newer ? first : second;
-    context.watch.trust_event({"frozen", fmt::format("{} has a newer list, issued {} hours ago", newer ? second : first,
-                                                     age / time_to_follow.count())},
-                              frozen);
+    const bool compared = plan.companion() && report.route == in.routes[*plan.companion()].name;
+    if (compared && report.outcome == base::outcome::won && report.adopted)
+      frozen.push_back(std::exchange(newest, report.route));
+    else if (is_behind(report))
+      frozen.push_back(report.route);
   }
+  for (const auto& route : frozen)
+    context.watch.trust_event(
+        {"frozen", fmt::format("{} has a newer list, issued {} hours ago", newest, age / time_to_follow.count())},
+        route);
 }
 
 /// What every lane alone is to blame for. `in.routes` are those of the reports, and more.
@@ -180,10 +190,8 @@ awaitable<result<race_result>> race_routes(std::uint64_t number, std::vector<rou
   out.verdict = judge(plan.reports(), context.gateway);
   out.interrupted = within.interrupted();
   if (out.verdict == verdict::open) record(plan.reports(), in);
-  if (decided_after)
-    compare(plan, in);
-  else
-    context.watch.race_ended(out);
+  if (!decided_after) context.watch.race_ended(out);
+  compare(plan, in);
   if (!ended) co_return ended.error();
   co_return out;
 }

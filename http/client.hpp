@@ -9,13 +9,15 @@
 // How what was seen becomes a class (in this order of evidence):
 //   the certificate was judged      tls_certificate, clock_suspect
 //   through a proxy, no tunnel yet  proxy_failed, whatever happened
-//   plain HTTP where TLS was meant  captive_portal (a page, or the way to one), else malformed
+//   plain HTTP where TLS was meant  captive_portal (a page, or the way to one), else malformed; the status is the code
 //   to plain HTTP: 511, or a redirect to another host
 //                                   captive_portal
 //   the peer spoke, but not TLS or not HTTP
 //                                   malformed (also a TLS alert, and a compressed answer)
 //   reset or end of file            reset_before_hello when none of our TLS bytes had left, stalled_after_bytes (cut)
-//                                   once part of the answer had come, reset_after_hello between the two
+//                                   once part of the answer had come, reset_after_hello between the two. Who resets on
+//                                   the SYN-ACK may be slower than our hello: then it is taken for after, whose penalty
+//                                   is the wider one. Nothing that a program can see tells the two apart
 //   silence until a deadline        timed_out(connect), stalled_after_hello, or stalled_after_bytes when some TLS bytes
 //                                   had come, timed_out(request), or stalled_after_bytes within a record of the answer;
 //                                   stalled_after_bytes below the low speed

@@ -119,17 +119,18 @@ void on_record(int writing, int, int type, const void* data, std::size_t size, S
   const auto byte = [&header](std::size_t at) { return static_cast<unsigned char>(header[at]); };
   out.before_last = out.arrived;
   out.arrived += size + (static_cast<std::uint64_t>(byte(3)) << 8 | byte(4));
-  if (header == "HTTP/") out.portal = true; // a suspicion as yet: see is_portal
+  if (header == "HTTP/") out.plain_status = -1; // a suspicion as yet: see status_behind
 }
 
-/// Portals answer a ClientHello with a page or with the way to it; a web server that is asked for TLS at its HTTP port
-/// answers with an error, and its route is misconfigured. OpenSSL has read five bytes; the next are "1.1 302 ...".
-bool is_portal(BIO* rest) {
+/// Of an answer in plain HTTP. OpenSSL has read five bytes of it, "HTTP/"; the next are "1.1 302 ...". 0: it is none.
+int status_behind(BIO* rest) {
   std::array<char, 16> text{};
   const int size = BIO_read(rest, text.data(), text.size());
   const std::string_view line(text.data(), static_cast<std::size_t>(std::max(size, 0)));
-  return line.size() > 7 && line.starts_with("1.") &&
-         (line[4] == '2' || line[4] == '3' || line.substr(4).starts_with("511")); // 511: RFC 6585 §6
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (line.size() < 7 || !line.starts_with("1.") || line[3] != ' ') return 0;
+  if (!std::all_of(line.begin() + 4, line.begin() + 7, is_digit)) return 0;
+  return (line[4] - '0') * 100 + (line[5] - '0') * 10 + (line[6] - '0');
 }
 
 /// Before the first byte is written. libcurl has set the name by now.
@@ -161,7 +162,7 @@ void on_step(const SSL* connection, int where, int value) {
     const bool end_of_file = ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
     if (ERR_GET_LIB(error) == ERR_LIB_SSL && !end_of_file && seen.certificate == certificate::unseen) {
       seen.broken = true;
-      seen.portal = seen.portal && is_portal(SSL_get_rbio(connection));
+      if (seen.plain_status != 0) seen.plain_status = status_behind(SSL_get_rbio(connection));
       const auto* reason = ERR_reason_error_string(error);
       seen.why = std::string("TLS: ") + (reason ? reason : "broken");
     }

@@ -34,7 +34,7 @@ struct tls_evidence {
   std::uint64_t arrived = 0, before_last = 0;
   bool started = false, done = false; ///< the handshake; it starts when the connection stands
   bool broken = false;                ///< the peer answered with an alert, or not in TLS
-  bool portal = false;                ///< broken: a page, or the way to one, came in plain HTTP where TLS was asked for
+  int plain_status = 0;               ///< broken: the status of an answer in plain HTTP, where TLS was asked for
   http::certificate certificate = http::certificate::unseen;
   std::string why;   ///< a clause, when broken or wrong
   std::string hello; ///< our first ClientHello, as a handshake message

@@ -48,7 +48,8 @@ public:
   [[nodiscard]] base::stage at() const noexcept { return at_; }
 
   /// libcurl 7.88 starts on the next address only when it is called again for another reason, up to seconds later.
-  /// True once for each address that was given up without another being tried.
+  /// True once for each address that was given up without another being tried. That is a proxy's, known by its name: a
+  /// server's addresses are raced one by one (happy.hpp).
   [[nodiscard]] bool between_addresses();
 
   void finish(CURLcode code);

@@ -28,6 +28,12 @@ bool is_header(std::string_view line, std::string_view lower) {
   return line.size() >= lower.size() && std::equal(lower.begin(), lower.end(), line.begin(), same);
 }
 
+/// Portals answer a ClientHello with a page or with the way to it. A web server that is asked for TLS at its HTTP port
+/// answers with an error: its route is misconfigured, unless every host's is (fallback/evidence.hpp).
+bool is_page(int plain_status) {
+  return (plain_status >= 200 && plain_status < 400) || plain_status == 511; // 511: RFC 6585 §6
+}
+
 /// Without the white space around it.
 std::string_view value_of(std::string_view line) {
   constexpr std::string_view blank = " \t\r\n";
@@ -185,8 +191,9 @@ base::failure transfer::failure_of(CURLcode code) const {
     return net::failure_of({static_cast<int>(error), boost::system::system_category()}, stage::connect);
   }
   case CURLE_SSL_CONNECT_ERROR:
-    if (tls_.portal && tls_.broken) return fail(outcome::captive_portal, "a page in plain HTTP", stage::tls);
-    if (tls_.broken) return fail(outcome::malformed, tls_.why, stage::tls);
+    if (is_page(tls_.plain_status))
+      return fail(outcome::captive_portal, "a page in plain HTTP", stage::tls, tls_.plain_status);
+    if (tls_.broken) return fail(outcome::malformed, tls_.why, stage::tls, std::max(tls_.plain_status, 0));
     return cut();
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:

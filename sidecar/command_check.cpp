@@ -1,11 +1,13 @@
-// landfall check: what a configuration means, before anything is tried. Reads the configuration, the root and the kept
-// bridges; sends nothing and writes nothing.
+// landfall check: what a configuration means, before anything is tried. Reads the configuration, the root, the kept
+// bridges, the network memory and which network this is; sends nothing and writes nothing.
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "config/bridge_file.hpp"
 #include "config/endpoint.hpp"
 #include "config/host.hpp"
 #include "config/paths.hpp"
+#include "fallback/rank.hpp"
+#include "net/network.hpp"
 #include "net/socket.hpp"
 #include "seeds/compiled.hpp"
 #include "sidecar/configuration.hpp"
@@ -29,12 +31,19 @@ namespace {
 
 namespace json = boost::json;
 
+/// A route and where it stands; those that are off stand nowhere.
+struct placed {
+  known_route route;
+  std::optional<fallback::standing> why = {};
+  std::optional<fallback::wait> waits = {};
+};
+
 /// What the configuration comes to.
 struct checked {
   config::settings settings;
   std::optional<trust::verified<trust::root>> root;
   std::string root_error;
-  std::vector<known_route> routes; ///< in the order in which they would be tried
+  std::vector<placed> routes; ///< in the order in which they would be tried
   std::vector<std::string> errors, warnings;
 };
 
@@ -126,13 +135,36 @@ void check_proxy(checked& all) {
         "upstream_proxy: its name is looked up by this machine; write its address to spare that query");
 }
 
+/// As it was last saved; unlike the sidecar, without making a key or setting aside what is damaged.
+fallback::network_memory memory_of(const std::filesystem::path& state, base::unix_time now) {
+  auto key = base::read_file(state / fallback::memory_key_file, fallback::memory_secret_size);
+  const auto text = base::read_file(state / fallback::memory_file, fallback::max_memory_text);
+  if (!key || key->size() != fallback::memory_secret_size || !text) return {};
+  fallback::network_memory out(base::secret(std::move(*key)));
+  return out.from_text(*text, now) ? std::move(out) : fallback::network_memory();
+}
+
 void check_routes(checked& all) {
   net::asio::io_context context;
   transports through(context.get_executor(), all.settings);
-  all.routes = make_routes(all.settings, nullptr, through).known;
-  std::stable_sort(all.routes.begin(), all.routes.end(),
-                   [](const known_route& a, const known_route& b) { return a.tier < b.tier; });
-  if (std::all_of(all.routes.begin(), all.routes.end(), [](const known_route& route) { return !route.off.empty(); }))
+  const auto set = make_routes(all.settings, nullptr, through);
+  const auto now = base::system_clock().wall();
+  const auto memory = memory_of(all.settings.sidecar.state, now);
+  const auto network = net::system_network(context.get_executor(), all.settings.sidecar.interface)->look();
+  const auto here = memory.network_of(network.identity());
+  const auto known = [&set](const std::string& name) {
+    return *std::ranges::find(set.known, name, &known_route::name); // names are unique, and usable ones are known
+  };
+  for (const auto& one : fallback::rank(set.usable, memory, here, all.settings.fallback.exposure, now)) {
+    placed out{known(set.usable[one.route].name), one.why, one.waits};
+    if (one.why == fallback::standing::left_out) out.route.off = fallback::explain(one.why);
+    all.routes.push_back(std::move(out));
+  }
+  auto off = set.known;
+  std::erase_if(off, [](const known_route& route) { return route.off.empty(); });
+  std::ranges::stable_sort(off, {}, &known_route::tier);
+  for (auto& route : off) all.routes.push_back({std::move(route)});
+  if (std::ranges::all_of(all.routes, [](const placed& one) { return !one.route.off.empty(); }))
     all.warnings.push_back("no route can be tried: peers come from the cache, the compiled seeds and by hand only");
 }
 
@@ -164,11 +196,13 @@ json::array texts(const std::vector<std::string>& from) {
 
 void print_json(const checked& all) {
   json::array routes;
-  for (const auto& route : all.routes)
+  for (const auto& [route, why, waits] : all.routes)
     routes.push_back({{"name", route.name},
                       {"kind", route.kind},
                       {"tier", route.tier},
                       {"to", fmt::format("{}", destination(all.settings, route.name))},
+                      {"why", why ? json::value(fallback::name(*why)) : json::value(nullptr)},
+                      {"waits", waits ? json::value(waits->until) : json::value(nullptr)},
                       {"off", route.off.empty() ? json::value(nullptr) : json::value(route.off)}});
   auto errors = texts(all.errors);
   if (!all.root) errors.emplace_back(all.root_error);
@@ -188,14 +222,23 @@ void print_json(const checked& all) {
   fmt::print("{}\n", json::serialize(out));
 }
 
+/// What is to be said of a route besides where it leads.
+std::string remark(const placed& one) {
+  if (!one.route.off.empty()) return "  OFF: " + one.route.off;
+  std::string out;
+  if (one.why && *one.why != fallback::standing::configured) out = fmt::format("  ({})", fallback::explain(*one.why));
+  if (one.waits) out += fmt::format("  penalised until {}: {}", utc(one.waits->until), base::explain(one.waits->why));
+  return out;
+}
+
 void print_routes(const checked& all) {
   const auto& how = all.settings.fallback;
   fmt::print("\nTried in this order: the next one after {} ms or when one fails, the next tier after {} ms, {} at a "
              "time, {} of one group\n",
              how.attempt_delay.count(), how.tier_gap.count(), how.max_lanes, how.max_lanes_per_group);
-  for (const auto& route : all.routes)
-    fmt::print("  tier {}  {:<14} {:<8} {}{}\n", route.tier, route.name, route.kind,
-               destination(all.settings, route.name), route.off.empty() ? "" : "  OFF: " + route.off);
+  for (const auto& one : all.routes)
+    fmt::print("  tier {}  {:<14} {:<8} {}{}\n", one.route.tier, one.route.name, one.route.kind,
+               destination(all.settings, one.route.name), remark(one));
 }
 
 void print_text(const checked& all) {

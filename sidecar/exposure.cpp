@@ -31,7 +31,8 @@ struct shows {
   fallback::visibility operator()(const config::fronted_target& target) const {
     auto out = usual;
     const auto by_name = [](const config::front& one) { return !one.address; };
-    out.plain_lookup = settings.dns.doh.empty() && std::ranges::any_of(target.fronts, by_name);
+    // Asked for in plaintext beside DNS over HTTPS (http/names_policy.hpp); a proxy looks it up itself.
+    out.plain_lookup = settings.sidecar.upstream_proxy.reveal().empty() && std::ranges::any_of(target.fronts, by_name);
     return out;
   }
   fallback::visibility operator()(const config::bridge_target& target) const {

@@ -89,7 +89,9 @@ url = "https://a.example.net/secret-path/"
         said = json.loads(out)
         self.assertEqual((status, said["good"]), (0, True), err)
         self.assertEqual((said["network"], said["root"]["version"]), ("test-net", 1))
-        self.assertEqual([route["name"] for route in said["routes"]], ["first", "second", "dht-1"])
+        self.assertEqual([(route["name"], route["why"], route["waits"]) for route in said["routes"]],
+                         [("first", "configured", None), ("second", "configured", None), ("dht-1", None, None)])
+        self.assertFalse((self.folder / "state").exists(), "nothing is written")
         self.assertEqual(len([warning for warning in said["warnings"] if "network.lab" in warning]), 1)
         self.assertEqual(said["errors"], [])
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 LANDFALL = os.environ["LANDFALL_BIN"]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -57,8 +58,8 @@ class Publisher:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def list(self, version, age=0, peers=12, fresh="1d", life="14d"):
-        """A signed list as bytes: `peers` peers in as many networks, issued `age` seconds ago."""
+    def list(self, version, age=0, peers=12, fresh="1d", life="14d", extra=()):
+        """A signed list as bytes: `peers` peers in as many networks, issued `age` seconds ago. `extra`: flags of `list build`."""
         described = [{"id": base64.urlsafe_b64encode(hashlib.sha256(b"peer %d" % n).digest()).decode().rstrip("="),
                       "endpoints": [f"tcp://10.{n}.0.1:443"], "asn": 64496 + n, "cc": "DEFRSENL"[2 * (n % 4):2 * (n % 4) + 2]}
                      for n in range(peers)]
@@ -66,7 +67,7 @@ class Publisher:
         with open(source, "w", encoding="ascii") as file:
             json.dump({"peers": described}, file)
         run(LANDFALL, "list", "build", "--from", source, "--root", self.root, "--version", str(version), "--lab", "--issued",
-            str(int(time.time()) - age), "--fresh", fresh, "--life", life, "--out", made, "--force")
+            str(int(time.time()) - age), "--fresh", fresh, "--life", life, "--out", made, "--force", *extra)
         run(LANDFALL, "list", "sign", made, "--key", self.path("list.pem"), *self._unlock)
         with open(made, "rb") as file:
             return file.read()
@@ -88,13 +89,14 @@ class Nginx:
     def _at(self, name):
         return os.path.join(self.folder, name)
 
-    def make_certificate(self, file, names):
-        """FILE.pem and FILE.key by the test CA; names as openssl writes them: "DNS:a.example,IP:127.0.0.1"."""
+    def make_certificate(self, file, names, days=2):
+        """FILE.pem and FILE.key by the test CA; names as openssl writes them: "DNS:a.example,IP:127.0.0.1". Days below 0: it has
+        expired."""
         at = self._at
         run("openssl", "req", *NEW_KEY, "-subj", "/CN=test server", "-keyout", at(file + ".key"), "-out", at(file + ".csr"))
         with open(at("names"), "w", encoding="ascii") as out:
             out.write(f"subjectAltName={names}\n")
-        run("openssl", "x509", "-req", "-in", at(file + ".csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", "2",
+        run("openssl", "x509", "-req", "-in", at(file + ".csr"), "-CA", self.ca, "-CAkey", at("ca.key"), "-days", str(days),
             "-set_serial", "2", "-extfile", at("names"), "-out", at(file + ".pem"))
 
     def put(self, site, document, name=f"{NETWORK}/public-0/list"):
@@ -143,6 +145,13 @@ default_type application/json; {limit}
         wait_readable(gone)
         os.close(gone)
 
+    def pause(self):
+        """Connections are taken, by the kernel, and nothing is answered until `resume`."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self._pid, signal.SIGCONT)
+
     def requests(self):
         """The paths that were asked for, in order."""
         try:
@@ -181,12 +190,15 @@ class Events:
         assert self._answer.readline() == b": landfall\n"
 
     def __iter__(self):
-        name = None
+        name, end = None, time.monotonic() + 3 * PATIENCE  # beats of the stream are no events
         for line in self._answer:
+            if time.monotonic() > end:
+                raise AssertionError("no event within the patience of a test")
             if line.startswith(b"event: "):
                 name = line[7:].decode().strip()
             elif line.startswith(b"data: "):
                 yield name, json.loads(line[6:])
+                end = time.monotonic() + 3 * PATIENCE
 
     def until(self, wanted, **members):
         for name, data in self:
@@ -226,9 +238,10 @@ class Sidecar:
             self.stop()
         self.process.stderr.close()
 
-    def start(self, *flags, environment=None, **how):
+    def start(self, *flags, environment=None, launcher=(), **how):
+        """`launcher`: the words before the program's own, to start it in other surroundings."""
         how.setdefault("stdin", subprocess.DEVNULL)
-        self.process = subprocess.Popen([LANDFALL, "run", *flags], env={**self.environment, **(environment or {})}, text=True,
+        self.process = subprocess.Popen([*launcher, LANDFALL, "run", *flags], env={**self.environment, **(environment or {})}, text=True,
                                         stderr=subprocess.PIPE, **how)
         for line in self.process.stderr:
             self.told.append(line)
@@ -289,3 +302,17 @@ class Lab:
     def close(self):
         self.nginx.kill()
         shutil.rmtree(self.folder)
+
+
+class WithLab(unittest.TestCase):
+    """A network and an nginx for each test, gone after it."""
+
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.nginx, self.publisher = self.lab.nginx, self.lab.publisher
+
+    def serve(self, **sites):
+        for site, document in sites.items():
+            self.nginx.put(site, document)
+        self.nginx.start()

@@ -8,17 +8,14 @@ from front import DIRECT, INNER, Front, Names, OwnServer, Proxy, Relay
 from lab import NETWORK, SECRET
 
 
-class WithFront(unittest.TestCase):
+class WithFront(lab.WithLab):
     def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.publisher = self.lab.publisher
+        super().setUp()
         self.front = Front(self.lab.folder, self.lab.nginx)
         self.addCleanup(self.front.kill)
 
     def serve(self, document):
-        self.lab.nginx.put("good", document)
-        self.lab.nginx.start()
+        super().serve(good=document)
         self.front.start()
 
     def route(self, *fronts, **more):

@@ -12,7 +12,6 @@ import lab
 from lab import DAY, LANDFALL, PATIENCE
 
 
-
 class Rude:
     """Takes connections at an address of its own and reads what comes first. Then: silence, or a reset."""
 
@@ -46,17 +45,7 @@ class Rude:
             one.close()
 
 
-class Probe(unittest.TestCase):
-    def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.nginx, self.publisher = self.lab.nginx, self.lab.publisher
-
-    def serve(self, **sites):
-        for site, document in sites.items():
-            self.nginx.put(site, document)
-        self.nginx.start()
-
+class Probe(lab.WithLab):
     def rude(self, address, reset):
         one = Rude(address, reset)
         self.addCleanup(one.close)

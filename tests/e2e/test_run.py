@@ -17,19 +17,7 @@ from lab import DAY, LANDFALL, NETWORK, PATIENCE, run
 SECOND = 1.0  # within which everything has to end
 
 
-class WithLab(unittest.TestCase):
-    """One network and nginx for each test, gone after it."""
-
-    def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.nginx, self.publisher = self.lab.nginx, self.lab.publisher
-
-    def serve(self, **sites):
-        for site, document in sites.items():
-            self.nginx.put(site, document)
-        self.nginx.start()
-
+class WithRoutes(lab.WithLab):
     def dead_route(self, name="dead"):
         """A port at which nobody listens."""
         return {"kind": "https", "name": name, "url": f"https://127.0.0.1:{lab.free_port()}/{lab.SECRET}/"}
@@ -41,7 +29,7 @@ class WithLab(unittest.TestCase):
         return {"kind": "https", "name": name, "url": f"https://127.0.0.1:{listening.getsockname()[1]}/{lab.SECRET}/"}
 
 
-class Peers(WithLab):
+class Peers(WithRoutes):
     def test_from_nginx_to_the_api(self):
         self.serve(good=self.publisher.list(1))
         with self.lab.sidecar("a", self.lab.route("good")) as sidecar:
@@ -153,7 +141,7 @@ class Peers(WithLab):
             self.assertIn("landfall_list_version 1\n", text)
 
 
-class Trouble(WithLab):
+class Trouble(WithRoutes):
     def test_nginx_killed_in_the_middle(self):
         self.nginx.put("good", self.publisher.list(1))
         self.nginx.start(rate=2000)
@@ -236,15 +224,6 @@ class Trouble(WithLab):
         self.assertIn("penalised until", error)
         self.assertEqual(len(self.nginx.requests()), 2, "the list and a look for the next root, once")
 
-    def test_a_clock_in_2015(self):
-        self.serve(good=self.publisher.list(1))
-        sidecar = self.lab.sidecar("a", self.lab.route("good"))
-        sidecar.start(environment={"LD_PRELOAD": os.environ["LANDFALL_OLD_CLOCK"]})
-        with sidecar_running(sidecar):
-            self.assertEqual({p["tier"] for p in sidecar.peers()["peers"]}, {"A"})
-            self.assertTrue(any("clock_behind" in warning for warning in sidecar.status()["warnings"]),
-                            sidecar.status()["warnings"])
-
     def test_a_full_disk(self):
         self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.lab.route("good"))
@@ -289,7 +268,7 @@ class sidecar_running:
         self._sidecar.__exit__()
 
 
-class Memory(WithLab):
+class Memory(WithRoutes):
     def test_what_worked_here_goes_first_after_a_restart_and_nothing_readable_is_kept(self):
         self.serve(good=self.publisher.list(1))
         sidecar = self.lab.sidecar("a", self.dead_route("broken-one"), self.lab.route("good", tier=3),
@@ -299,6 +278,9 @@ class Memory(WithLab):
             explained = sidecar.ask("/v1/explain")[1]
             self.assertEqual([(r["route"], r["why"]) for r in explained["order"]],
                              [("good", "proven"), ("broken-one", "doubted")])
+        checked = json.loads(sidecar.command("check", "--json")[0])["routes"]
+        self.assertEqual([(r["name"], r["why"]) for r in checked], [("good", "proven"), ("broken-one", "doubted")])
+        self.assertIn("it worked on this network", sidecar.command("check")[0])
         for name in ("memory.json", "memory.key"):
             path = os.path.join(sidecar.state, name)
             self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
@@ -328,7 +310,7 @@ class Memory(WithLab):
             sidecar.stop(signal.SIGKILL)
 
 
-class Ends(WithLab):
+class Ends(WithRoutes):
     def test_sigterm_during_a_race_with_a_waiting_client_and_a_watcher(self):
         with self.lab.sidecar("a", self.silent_route()) as sidecar:
             events = sidecar.events()
@@ -392,7 +374,7 @@ class Ends(WithLab):
             self.assertEqual(sidecar.ask("/healthz")[0], 200)
 
 
-class Starts(WithLab):
+class Starts(WithRoutes):
     def test_a_second_one_is_refused_and_the_first_goes_on(self):
         with self.lab.sidecar("a", self.dead_route()) as sidecar:
             _, error = sidecar.command("run", expect=2)

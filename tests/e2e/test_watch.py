@@ -73,12 +73,10 @@ class Terminal:
         os.close(self._ours)
 
 
-class Watch(unittest.TestCase):
+class Watch(lab.WithLab):
     def setUp(self):
-        self.lab = lab.Lab()
-        self.addCleanup(self.lab.close)
-        self.lab.nginx.put("good", self.lab.publisher.list(1))
-        self.lab.nginx.start()
+        super().setUp()
+        self.serve(good=self.publisher.list(1))
 
     def watch(self, sidecar, **size):
         terminal = Terminal(["status", "--watch"], sidecar.environment, **size)

@@ -29,6 +29,15 @@ fallback::lane_report bringing(outcome what, std::optional<trust::tier> tier) {
   return out;
 }
 
+fallback::lane_report replayed() { return bringing(outcome::rolled_back, trust::tier::b); }
+
+/// An error in plain HTTP where TLS was asked for.
+fallback::lane_report in_http(std::string group, std::string where) {
+  auto out = lane(std::move(group), outcome::malformed, stage::tls, std::move(where));
+  out.code = 400;
+  return out;
+}
+
 } // namespace
 
 TEST_CASE("a race tells where we are") {
@@ -55,6 +64,10 @@ TEST_CASE("a race tells where we are") {
       {"one was refused: there is a network", {away, gone, lane("c", refused)}, verdict::open},
       {"one brought a list", {away, gone, bringing(won, trust::tier::a)}, verdict::open},
       {"one brought a list that we hold", {away, gone, bringing(not_modified, std::nullopt)}, verdict::open},
+      {"a replayed list proves nothing",
+       {replayed(), lane("a", captive_portal, stage::tls, "203.0.113.5")},
+       verdict::captive_portal},
+      {"but it is the route's fault", {replayed(), lane("a", timed_out)}, verdict::open},
       {"cancelled ones say nothing", {away, gone, lane("c", cancelled)}, verdict::offline},
       {"a lane saw the login page",
        {lane("a", captive_portal, stage::request), lane("b", timed_out)},
@@ -64,6 +77,13 @@ TEST_CASE("a race tells where we are") {
        verdict::open},
       {"two hosts answered at one address, neither with what is theirs", {page, status}, verdict::captive_portal},
       {"beside them one that did not connect", {page, status, lane("c", timed_out)}, verdict::captive_portal},
+      {"two hosts speak HTTP where TLS was asked for, each at its address",
+       {in_http("a", "203.0.113.5"), in_http("b", "198.51.100.1")},
+       verdict::captive_portal},
+      {"one does: it is misconfigured", {in_http("a", "203.0.113.5"), lane("b", timed_out)}, verdict::open},
+      {"two that do not even speak HTTP",
+       {lane("a", malformed, stage::tls, "203.0.113.5"), lane("b", malformed, stage::tls, "198.51.100.1")},
+       verdict::open},
       {"two hosts at two addresses: two men in the middle",
        {page, lane("b", tls_certificate, stage::tls, "203.0.113.6")},
        verdict::open},

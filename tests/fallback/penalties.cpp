@@ -234,11 +234,15 @@ TEST_CASE("a route that is configured anew under the same name is another route"
   CHECK(one.wait(moved) == 0);
 }
 
-TEST_CASE("after the clock was set back nothing waits longer than the longest penalty") {
-  book one;
-  one.met(route(), outcome::below_threshold, std::nullopt, now + 10 * 365 * day);
-  one.cap(now);
-  CHECK(one.wait(route()) == day);
+TEST_CASE("after the clock was set back nothing waits longer than its class of failure ever does") {
+  for (const auto& [what, longest] : {std::pair(outcome::below_threshold, day), std::pair(outcome::too_large, hour),
+                                      std::pair(outcome::expired, base::unix_time{60})}) {
+    CAPTURE(base::name(what));
+    book one;
+    one.met(route(), what, std::nullopt, now + 10 * 365 * day);
+    one.cap(now);
+    CHECK(one.wait(route()) == longest);
+  }
 }
 
 TEST_CASE("there is a bound; what ends first is forgotten first") {

@@ -233,6 +233,35 @@ TEST_CASE("a route without the newest list, long after another has it, is told a
   }
 }
 
+TEST_CASE("a route that ended before the win with what is long replaced is told as frozen too") {
+  struct row {
+    const char* name;
+    list_options held, served;
+    std::ptrdiff_t frozen;
+  };
+  const auto past = [](std::int64_t version) { return list_options{.version = version, .issued = now - 2 * day}; };
+  const row rows[] = {
+      {"the list in hand, past its time", past(4), past(4), 1},
+      {"a newer one, past its time as well", past(3), past(4), 1},
+      {"a replay: that is what is told", past(4), past(3), 0},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    sidecar s;
+    const auto held = s.state.offer_list(s.publisher_.list(row.held), now);
+    REQUIRE(held.adopted);
+    const auto good = s.serving(s.publisher_.list({.version = 5, .issued = now - 2 * 3600}));
+    const auto holding = s.serving(s.publisher_.list(row.served));
+    good->list_after = holding->list_after = for_ever;
+    good->on_asked = [&holding] { holding->release(); };
+    s.watch.on_lane_ended = [&good] { good->release(); };
+    const auto ended = race(s, {route_to(holding, "holding"), route_to(good, "good")});
+    CHECK(ended.won == "good");
+    CHECK(s.state.list().value()->order.version == 5);
+    CHECK(s.watch.count("event frozen holding") == row.frozen);
+  }
+}
+
 TEST_CASE("the comparison ends after its time, and with the race when that is cancelled") {
   sidecar s;
   s.compare = 30ms;

@@ -75,7 +75,7 @@ inline fallback::route route_to(std::shared_ptr<server> to, std::string name, in
 struct notes final : fallback::observer {
   std::vector<std::string> lines;
   std::vector<lane_report> ended;
-  std::function<void()> on_race_ended;
+  std::function<void()> on_race_ended, on_lane_ended;
   void race_started(std::uint64_t, std::size_t routes) override { lines.push_back("race " + std::to_string(routes)); }
   void lane_started(std::uint64_t, const fallback::route& what) override { lines.push_back("start " + what.name); }
   void lane_progress(std::uint64_t, const fallback::route& what, base::stage at) override {
@@ -84,6 +84,7 @@ struct notes final : fallback::observer {
   void lane_ended(std::uint64_t, const lane_report& report) override {
     ended.push_back(report);
     lines.push_back("end " + report.route + " " + std::string(base::name(report.outcome)));
+    if (on_lane_ended) on_lane_ended();
   }
   void race_ended(const fallback::race_result& ended_now) override {
     lines.push_back("won by " + ended_now.won.value_or("nobody"));

@@ -113,6 +113,16 @@ TEST_CASE("records without end are cut at what anybody needs") {
   CHECK(got->addresses.size() == http::max_addresses);
 }
 
+TEST_CASE("an answer that announces 10000 records, and brings as many as a message can hold, is read to its end") {
+  const auto asked = question(record_type::a);
+  auto full = fakes::dns_reply(asked, 0x8180, 10'000);
+  const std::string smallest("\0\0\1\0\1\0\0\0\x3c\0\0", 11); // of the root, without an address
+  while (full.size() + smallest.size() <= http::max_message) full += smallest;
+  const auto got = http::read_answer(asked, full);
+  REQUIRE(got.has_error());
+  CHECK(base::name(got.error().what) == base::name(outcome::malformed));
+}
+
 TEST_CASE("the strings of one TXT record are one text") {
   const auto asked = question(record_type::txt);
   const auto answer = fakes::dns_reply(asked, 0x8180, 2) + record(record_type::txt, "\3one\4 two") +

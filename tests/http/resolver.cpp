@@ -104,6 +104,11 @@ std::string pointer_loop(const std::string& query) {
 std::string alias_loop(const std::string& query) {
   return fakes::dns_reply(query, 0x8180, 1) + std::string("\xc0\x0c\0\5\0\1\0\0\0\x3c\0\2\xc0\x0c", 14);
 }
+/// It is an alias of b.example, which is one of it.
+std::string alias_ring(const std::string& query) {
+  return fakes::dns_reply(query, 0x8180, 2) + std::string("\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1b\xc0\x11", 16) +
+         std::string("\1b\xc0\x11\0\5\0\1\0\0\0\x3c\0\2\xc0\x0c", 16);
+}
 std::string other_id(const std::string& query) {
   auto out = truth(query);
   out[0] = static_cast<char>(out[0] + 1);
@@ -208,6 +213,7 @@ TEST_CASE("name servers that lie") {
       {"counts that lie", {with(counts_that_lie)}, outcome::unreachable},
       {"a name that points to itself", {with(pointer_loop)}, outcome::unreachable},
       {"a name that is its own alias", {with(alias_loop)}, outcome::unreachable},
+      {"two names that are each other's alias", {with(alias_ring)}, outcome::unreachable},
       {"no such name", {with(no_such_name)}, outcome::unreachable},
       {"cut short, and no TCP", {with(no_room)}, outcome::unreachable},
       {"cut short, then TCP", {{with(no_room).udp, truth}}, {}, {"192.0.2.1"}},

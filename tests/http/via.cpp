@@ -11,9 +11,11 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <filesystem>
 
 using namespace landfall;
@@ -330,23 +332,33 @@ TEST_CASE("a stream that fails says why; one that hangs is ended by the request'
 
 namespace {
 
-/// A child of ours, so another process, connects to the door first.
+/// A child of ours, so another process, connects to the door first. Returns once it stands in the door's queue.
 pid_t stranger_at(const std::string& path) {
+  std::array<int, 2> told{};
+  REQUIRE(::pipe2(told.data(), O_CLOEXEC) == 0);
   const auto pid = ::fork();
-  if (pid != 0) return pid;
+  if (pid != 0) {
+    char byte = 0;
+    ::close(told[1]);
+    CHECK(::read(told[0], &byte, 1) == 1);
+    ::close(told[0]);
+    return pid;
+  }
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
   char byte = 0;
-  const bool shut_out =
-      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 && ::read(fd, &byte, 1) <= 0;
+  const bool came = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                    ::write(told[1], &byte, 1) == 1;
+  const bool shut_out = came && ::read(fd, &byte, 1) <= 0;
   ::_exit(shut_out ? 0 : 1);
 }
 
-awaitable<void> come_in(std::string path) {
+awaitable<void> come_in(std::string path, bool& came) {
   http::local_socket ours(co_await net::asio::this_coro::executor);
-  (void)co_await ours.async_connect(net::asio::local::stream_protocol::endpoint(path), net::as_result);
+  const auto [ec] = co_await ours.async_connect(net::asio::local::stream_protocol::endpoint(path), net::as_result);
+  came = !ec;
 }
 
 awaitable<bool> only_we_come_in(std::filesystem::path folder) {
@@ -361,15 +373,16 @@ awaitable<bool> only_we_come_in(std::filesystem::path folder) {
   net::scope children(executor);
   std::optional<net::result<http::local_socket>> accepted;
   children.spawn(net::detail::keep(entrance->accept(), accepted));
-  // The stranger is in the queue before us: it is a process that does nothing else.
-  (void)co_await net::sleep_for(100ms);
-  CHECK_FALSE(accepted.has_value());
-  children.spawn(come_in(path));
+  bool came = false;
+  children.spawn(come_in(path, came));
   co_await children.join();
+  CHECK_MESSAGE(came, "the door was shut behind the stranger");
+  const bool open = accepted && *accepted;
+  accepted.reset();
   int status = -1;
   ::waitpid(stranger, &status, 0);
   CHECK_MESSAGE(WEXITSTATUS(status) == 0, "a stranger was let in, or never came");
-  co_return accepted && *accepted && !std::filesystem::exists(path);
+  co_return open && !std::filesystem::exists(path);
 }
 
 } // namespace

@@ -216,6 +216,19 @@ class HiddenNames(Wire):
         lanes, progress = REAL.peers(REAL.client(REAL.fronted(FRONT)))
         self.assertEqual(lanes["fronted"], "won", f"DNS over HTTPS knows better: {progress}")
 
+    def test_s05b_a_false_address_that_takes_connections_is_not_connected_to_and_proves_nothing(self):
+        listener = HOSTS[MIRROR]
+        censor = self.censor("S05b", seed=1, define={"blocked": [FRONT], "pool": [listener]})  # SYNs are dropped by chance
+        with self.subTest("told of it by a resolver"), Sniffer() as wire:
+            lanes, progress = REAL.peers(REAL.client(REAL.fronted(FRONT), dns=IN_THE_CLEAR), expect=1, timeout=5)
+            self.assertEqual(lanes["fronted"], "dns_poisoned", progress)
+            self.assertEqual([packet for packet in wire.packets() if packet[3] == listener], [])
+        self.acted(censor, "dns-injection", triggered=1, answers=2)
+        with self.subTest("told to go there"):
+            lanes, progress = REAL.peers(REAL.client(REAL.fronted(f"{FRONT}@{listener}")), expect=1, timeout=12)
+            self.assertEqual(lanes["fronted"], "stalled_after_hello", progress)
+        self.acted(censor, "fake-listener", triggered=1, dropped=1)
+
     def test_s05_dns_over_https_is_not_poisoned_and_asks_nothing_in_the_clear(self):
         censor, wire = self.censor("S05"), self.sniffer()
         lanes, progress = self.peers(REAL.route(BLOCKED))

@@ -145,10 +145,10 @@ class World:
         return {"kind": "fronted", "name": "fronted", "url": f"https://{INNER}/{lab.SECRET}-{SITE}/", "fronts": list(fronts),
                 "ca": self.nginx.ca, **more}
 
-    def client(self, *routes, dns=f'{BY_HTTPS}\n{IN_THE_CLEAR}'):
+    def client(self, *routes, dns=f'{BY_HTTPS}\n{IN_THE_CLEAR}', sidecar=""):
         """A sidecar's configuration and state of its own, as after an installation."""
         self._clients += 1
-        return lab.Sidecar(self.folder, f"client{self._clients}", self.publisher.root, routes, settings=f"[dns]\n{dns}\n")
+        return lab.Sidecar(self.folder, f"client{self._clients}", self.publisher.root, routes, settings=f"{sidecar}\n[dns]\n{dns}\n")
 
     def peers(self, client, expect=0, timeout=20):
         """`landfall peers`, one race: {route: how its lane ended}."""

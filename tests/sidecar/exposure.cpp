@@ -47,6 +47,7 @@ TEST_CASE("what a route shows follows from its kind and its target") {
       {"direct, to an address", https("https://192.0.2.1/s/"), false, {cost::quiet, false, false}},
       {"direct, without SNI", https("https://a.example.net/s/", false), false, {cost::quiet, false, false}},
       {"a front by name", fronted({{"cdn-a.example.com", {}}}), false, {cost::quiet, false, true}},
+      {"a front by name, with DNS over HTTPS", fronted({{"cdn-a.example.com", {}}}), true, {cost::quiet, false, true}},
       {"fronts by address",
        fronted({{"cdn-a.example.com", "203.0.113.7"}, {"cdn-b.example.com", "203.0.113.8"}}),
        false,
@@ -72,6 +73,11 @@ TEST_CASE("what a route shows follows from its kind and its target") {
     route.target = row.target;
     CHECK((sidecar::visibility_of(route, settings) == row.expected));
   }
+  config::settings proxied;
+  proxied.sidecar.upstream_proxy = base::sensitive<std::string>("socks5://192.0.2.1:1080");
+  config::route by_name;
+  by_name.target = fronted({{"cdn-a.example.com", {}}});
+  CHECK_MESSAGE(!sidecar::visibility_of(by_name, proxied).plain_lookup, "the proxy looks it up");
   config::settings settings;
   settings.bridges.push_back({base::sensitive<std::string>(webtunnel), "tor"});
   config::route all;
