@@ -18,6 +18,7 @@ struct relay_state {
   relayed* bytes = &own;
   base::steady_time last = std::chrono::steady_clock::now(); ///< when the last byte moved
   std::optional<base::failure> failed;
+  bool one_ended = false; ///< the second end of the two is told by closing
 };
 
 /// Buffers of those that have bytes in hand; a few are kept, so that a busy thread does not ask for them each time.
@@ -75,7 +76,7 @@ awaitable<void> pump(stream& from, stream& to, relay_state& state, std::uint64_t
     ended = co_await pass_on(from, to, state, count);
   }
   if (!ended && !state.failed) state.failed = ended.error();
-  to.end_writing();
+  if (!std::exchange(state.one_ended, true)) to.end_writing();
 }
 
 awaitable<void> pump_plain(tcp::socket& from, tcp::socket& to, relay_state& state, std::uint64_t& count) {
@@ -92,7 +93,7 @@ awaitable<void> pump_plain(tcp::socket& from, tcp::socket& to, relay_state& stat
     if (wants == tcp_pump::wants::failed) ec = way.error();
   }
   if (ec && !state.failed) state.failed = failure_of(ec, base::stage::body);
-  to.shutdown(tcp::socket::shutdown_send, ec); // the other end may be gone already
+  if (!std::exchange(state.one_ended, true)) to.shutdown(tcp::socket::shutdown_send, ec); // may be gone already
 }
 
 void spawn_both(scope& directions, stream& a, stream& b, relay_state& state) {

@@ -123,7 +123,7 @@ tcp_pump::wants tcp_pump::run(int from, int to, std::uint64_t& count) noexcept {
 
 tcp_pump::moved tcp_pump::flush(int to, std::uint64_t& count) noexcept {
   if (in_pipe_ > 0) return drain_pipe(to, count);
-  const auto sent = ::send(to, left_.get() + left_begin_, left_end_ - left_begin_, MSG_NOSIGNAL);
+  const auto sent = ::send(to, left_.get() + left_begin_, left_end_ - left_begin_, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0) return would_block(errno) ? moved::some : errno == EINTR ? moved::all : fail(errno);
   left_begin_ += static_cast<std::uint32_t>(sent);
   count += static_cast<std::uint64_t>(sent);
@@ -135,19 +135,21 @@ tcp_pump::moved tcp_pump::flush(int to, std::uint64_t& count) noexcept {
 tcp_pump::moved tcp_pump::copy(int from, int to, std::uint64_t& count) noexcept {
   char* const buffer = shared_buffer();
   if (buffer == nullptr) return fail(ENOMEM);
-  const auto got = ::recv(from, buffer, stalled_ ? stalled_read : shared_size, 0);
+  const auto wanted = stalled_ ? stalled_read : shared_size;
+  const auto got = ::recv(from, buffer, wanted, MSG_DONTWAIT);
   if (got == 0) return moved::end;
   if (got < 0) return would_block(errno) ? moved::none_to_read : errno == EINTR ? moved::all : fail(errno);
   const auto size = static_cast<std::size_t>(got);
-  auto sent = ::send(to, buffer, size, MSG_NOSIGNAL);
+  auto sent = ::send(to, buffer, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 && !would_block(errno) && errno != EINTR) return fail(errno);
   sent = std::max<ssize_t>(sent, 0);
   count += static_cast<std::uint64_t>(sent);
   if (static_cast<std::size_t>(sent) < size)
     return keep(buffer + sent, size - static_cast<std::size_t>(sent)) ? moved::some : fail(ENOMEM);
   stalled_ = false;
-  if (size >= bulk) (void)pipes().take(pipe_);
-  return moved::all;
+  if (size >= bulk && pipes().take(pipe_)) return moved::all;
+  // Less than was asked for: that was all, and asking again would only be told so. The next wait finds what came since.
+  return size < wanted ? moved::none_to_read : moved::all;
 }
 
 tcp_pump::moved tcp_pump::splice(int from, int to, std::uint64_t& count) noexcept {

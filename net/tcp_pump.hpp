@@ -31,7 +31,7 @@ public:
   tcp_pump& operator=(const tcp_pump&) = delete;
   ~tcp_pump();
 
-  /// Both non-blocking. Adds what was passed on to `count`.
+  /// Both non-blocking, as Asio makes them at the first wait. Adds what was passed on to `count`.
   [[nodiscard]] wants run(int from, int to, std::uint64_t& count) noexcept;
   [[nodiscard]] const error_code& error() const noexcept { return error_; }
   /// Bytes that were read and not yet passed on.

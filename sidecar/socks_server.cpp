@@ -113,6 +113,7 @@ result<void> socks_server::listen_tcp() {
   tcp_.emplace(executor_);
   if (!ec) tcp_->open(at.protocol(), ec);
   if (!ec) tcp_->set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) tcp_->set_option(tcp::no_delay(true), ec); // those that are accepted have it too
   if (!ec) tcp_->bind(at, ec);
   if (!ec) tcp_->listen(net::asio::socket_base::max_listen_connections, ec);
   if (ec) return cannot_listen(text, ec.message());
@@ -138,8 +139,6 @@ awaitable<result<net::stream_ptr>> socks_server::accept() {
     auto [ec, client] = co_await tcp_->async_accept(as_result);
     if (no_descriptors(ec)) co_return base::fail(outcome::local_error);
     if (ec) co_return net::failure_of(ec, stage::none);
-    net::error_code ignored;
-    client.set_option(tcp::no_delay(true), ignored);
     co_return net::as_stream(std::move(client));
   }
   auto [ec, client] = co_await local_->async_accept(as_result);

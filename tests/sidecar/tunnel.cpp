@@ -44,7 +44,6 @@ struct script {
   bool takes_names = false;
   std::optional<outcome> fails{};
   int asked = 0;
-  std::optional<local_socket> far{}; ///< the other end of what was opened last
 };
 
 awaitable<net::result<net::stream_ptr>> act(script& what) {
@@ -53,7 +52,6 @@ awaitable<net::result<net::stream_ptr>> act(script& what) {
   const auto executor = co_await net::asio::this_coro::executor;
   local_socket ours(executor), theirs(executor);
   net::asio::local::connect_pair(ours, theirs);
-  what.far.emplace(std::move(theirs));
   co_return net::as_stream(std::move(ours));
 }
 
