@@ -154,6 +154,18 @@ class Curl(Proxied):
             sidecar.start()
             self.assertNotEqual(sidecar.status()["socks"]["password"], first)
 
+    def test_as_in_the_readme(self):
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "README.md"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        begin = next(n for n, line in enumerate(lines) if line.startswith("proxy=$(landfall"))
+        script = "\n".join(lines[begin:begin + 2]).replace("PEER:PORT", f"127.0.0.1:{self.origin.port}")
+        self.assertIn("curl", script)
+        with self.proxy() as sidecar:
+            environment = {**sidecar.environment, "PATH": os.path.dirname(lab.LANDFALL) + ":" + os.environ["PATH"]}
+            environment.pop("no_proxy", None)
+            environment.pop("NO_PROXY", None)
+            self.assertEqual(run("bash", "-euc", script, env=environment)[0], "landed\n")
+
     def test_without_the_password(self):
         with self.proxy() as sidecar:
             address = sidecar.status()["socks"]["address"]
