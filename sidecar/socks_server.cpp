@@ -188,13 +188,13 @@ awaitable<std::optional<tunnel_set::opened>> socks_server::lead(net::stream& cli
   auto asked = co_await handshake(client);
   if (!asked) co_return std::nullopt;
   // The answers below fit the client's empty socket: writing them never waits.
+  if (!tunnels_.takes(asked->to)) {
+    (void)co_await net::socks5_reply(client, socks_reply::address_not_supported);
+    co_return std::nullopt;
+  }
   if (!may_reach_(asked->to)) {
     ++counts_.not_allowed;
     (void)co_await net::socks5_reply(client, socks_reply::not_allowed);
-    co_return std::nullopt;
-  }
-  if (!tunnels_.takes(asked->to)) {
-    (void)co_await net::socks5_reply(client, socks_reply::address_not_supported);
     co_return std::nullopt;
   }
   tunnel_request request(std::move(asked->to), asked->said ? asked->said->user.reveal() : std::string());

@@ -253,7 +253,7 @@ class ByHand(Proxied):
                     ("UDP ASSOCIATE", login + b"\5\3\0" + address, good + b"\5\7\0\1" + bytes(6)),
                     ("an unknown kind of address", login + b"\5\1\0\2", good + b"\5\x08\0\1" + bytes(6)),
                     ("a NUL in a name", login + b"\5\1\0\3\3a\0b\0\x50", good + b"\5\1\0\1" + bytes(6)),
-                    ("a name", login + b"\5\1\0\3\1a\0\x50", good + b"\5\2\0\1" + bytes(6)),
+                    ("a name", login + b"\5\1\0\3\1a\0\x50", good + b"\5\x08\0\1" + bytes(6)),
                     ("nobody's peer", login + request(9, "127.0.0.9"), good + b"\5\2\0\1" + bytes(6))):
                 with self.subTest(what):
                     stream = self.dial(sidecar)
