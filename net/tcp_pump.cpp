@@ -16,7 +16,7 @@ namespace landfall::net {
 
 namespace {
 
-constexpr std::size_t shared_size = 256 * 1024; ///< measured best of 64, 256 and 1024 KiB: docs/PERFORMANCE.md
+constexpr std::size_t shared_size = 256 * 1024; ///< a quarter slower with 64 KiB
 constexpr std::size_t stalled_read = 16 * 1024;
 /// A read of this much is bulk; a splice of less than `trickle` is none any more.
 constexpr std::size_t bulk = 64 * 1024, trickle = 8 * 1024;
