@@ -407,6 +407,24 @@ class Thousands(Proxied):
             self.assertEqual(read_to_end(silent[-1]), b"", "and the last one had its time")
             self.assertLess(time.monotonic() - begun, HANDSHAKE + 3)
 
+    def test_without_descriptors_the_next_client_waits(self):
+        few = 300  # of which 256 are for others: 22 connections
+        sidecar = self.lab.sidecar("a", settings="socks_open = true\nsocks_any = true")
+        sidecar.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (few, few)))
+        self.addCleanup(sidecar.process.stderr.close)
+        self.addCleanup(sidecar.stop)
+        said = b"\5\1\0" + request(self.origin.port)
+        held = [self.dial(sidecar) for _ in range((few - 256) // 2)]
+        for stream in held:
+            stream.sendall(said)
+            self.assertEqual(read(stream, 12), b"\5\0" + OK)
+        late = self.dial(sidecar)
+        late.sendall(said)
+        self.assertEqual(select.select([late], [], [], 0.3)[0], [], "it has to wait")
+        self.assertEqual(sidecar.status()["socks"]["password"], "", "the API has descriptors left")
+        held[0].close()
+        self.assertEqual(read(late, 12), b"\5\0" + OK)
+
     def test_a_slow_loris_has_its_time_and_no_more(self):
         with self.proxy() as sidecar:
             stream = self.dial(sidecar)
