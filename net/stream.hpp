@@ -45,10 +45,7 @@ using stream_ptr = std::unique_ptr<stream>;
 /// A connected Asio socket (tcp or local) as a stream.
 template <class Socket> class socket_stream final : public stream {
 public:
-  explicit socket_stream(Socket socket) : socket_(std::move(socket)) {
-    error_code ignored; // says again at the first read
-    socket_.non_blocking(true, ignored);
-  }
+  explicit socket_stream(Socket socket) : socket_(std::move(socket)) {}
 
   awaitable<result<void>> readable() override {
     const auto [ec] = co_await socket_.async_wait(asio::socket_base::wait_read, as_result);

@@ -10,6 +10,7 @@
 #include "sidecar/cli.hpp"
 #include "sidecar/engine.hpp"
 #include "sidecar/failure.hpp"
+#include "sidecar/socks_server.hpp"
 #include "sidecar/stop.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -27,7 +28,7 @@ using net::awaitable;
 /// For answers under way at the end; with what is cancelled after it, well within the second that we promise.
 constexpr std::chrono::milliseconds grace{500};
 
-awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, std::string ready) {
+awaitable<void> serve(engine& heart, api_server& api, socks_server& proxy, stop_watch& stop, std::string ready) {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope clients(executor), work(executor);
   clients.spawn(api.run());
@@ -36,6 +37,7 @@ awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, std::str
   base::notify_service("READY=1");
   base::give_back_memory();
   work.spawn(heart.run());
+  work.spawn(proxy.run());
   const auto why = co_await stop.wait();
   base::log(base::level::info, "ending: {}", why);
   base::notify_service("STOPPING=1");
@@ -55,6 +57,11 @@ std::set<uid_t> allowed_uids(const config::settings& settings) {
   return out;
 }
 
+socks_options proxy_options(const config::settings& settings) {
+  const auto& from = settings.sidecar;
+  return {from.socks, from.socks_open, allowed_uids(settings)};
+}
+
 std::string ready_line(const run_options& options, const status& now) {
   const auto usable = std::count_if(now.routes.begin(), now.routes.end(),
                                     [](const route_status& route) { return route.route.off.empty(); });
@@ -72,12 +79,19 @@ int run_sidecar(run_options options) {
   net::asio::io_context io(1); // one thread, by decision: see docs/adr
   const auto stop = stop_watch::make(io.get_executor(), options.exit_on_stdin_close);
   if (!stop) return complain(stop.error());
-  auto heart = engine::open(io.get_executor(), options.settings, base::system_clock(), {.demo = options.demo});
+  const auto& clock = base::system_clock();
+  auto heart = engine::open(io.get_executor(), options.settings, clock, {.demo = options.demo});
   if (!heart) return complain(heart.error());
   auto socket = api_socket::listen(options.socket);
   if (!socket) return complain(socket.error());
+  raise_descriptor_limit();
+  tunnel_set tunnels((*heart)->tunnels(), [&] { return (*heart)->here(); }, clock);
+  auto proxy = socks_server::open(io.get_executor(), proxy_options(options.settings), tunnels,
+                                  [&](const wire::socks_destination& to) { return (*heart)->may_reach(to); });
+  if (!proxy) return complain(proxy.error());
+  (*heart)->offer(**proxy);
   api_server api(io.get_executor(), socket->release(), **heart, (*heart)->events(), allowed_uids(options.settings));
-  auto serving = serve(**heart, api, **stop, ready_line(options, (*heart)->describe()));
+  auto serving = serve(**heart, api, **proxy, **stop, ready_line(options, (*heart)->describe()));
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);
   };
