@@ -1,7 +1,6 @@
 #include "fallback/rank.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <tuple>
 
@@ -19,10 +18,17 @@ constexpr int behind_all = 100;
 /// Tenths: what differs by less is noise, and noise must not overrule the order of the file.
 int tenths(double odds) { return static_cast<int>(std::lround(odds * 10)); }
 
-/// 250 ms, 500, 1000 ...: what differs by less than two is noise too. Without a time: as if a second.
-int slowness(const odds& of) {
-  const auto ms = of.median_ms.value_or(1000);
-  return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(ms) / 250));
+/// Steps of a quarter: what differs by less is noise too, and a route that is as slow again by half is not.
+int steps(double ms) { return static_cast<int>(std::floor(std::log(std::max(ms, 1.0)) / std::log(1.25))); }
+
+/// Without a time: as if a second.
+double usual_ms(const odds& of) { return static_cast<double>(of.median_ms.value_or(1000)); }
+
+/// What going first costs: its usual time when it works, the others' waiting when it does not. Not its odds before its
+/// time: who was compared once would never go before who has won often, however much quicker it is.
+int cost_of_waiting(const odds& of) {
+  const double works = of.of_winning();
+  return steps(works * usual_ms(of) + (1 - works) * static_cast<double>(head_start.count()));
 }
 
 entrant entrant_of(const route& what, config::exposure exposure) {
@@ -52,8 +58,8 @@ standing standing_of(const ranked& one, config::exposure exposure) {
 bool before(const ranked& a, const ranked& b, config::exposure exposure) {
   const auto key = [exposure](const ranked& r) {
     const bool named = exposure == config::exposure::quiet && r.as.shows_name;
-    return std::tuple(r.why == standing::left_out, r.as.tier, named, -tenths(r.odds.of_winning()), slowness(r.odds),
-                      r.route);
+    return std::tuple(r.why == standing::left_out, r.as.tier, named, -tenths(r.odds.of_winning()),
+                      steps(usual_ms(r.odds)), r.route);
   };
   return key(a) < key(b);
 }
@@ -66,8 +72,7 @@ std::vector<ranked>::iterator winner_among(std::vector<ranked>& all, config::exp
   for (auto one = all.begin(); one != all.end(); ++one) {
     if (one->waits || one->why == standing::left_out || !one->odds.proven()) continue;
     if (exposure == config::exposure::quiet && one->as.conspicuous && quiet_ones) continue;
-    const auto key = [](const ranked& r) { return std::tuple(-tenths(r.odds.of_winning()), slowness(r.odds)); };
-    if (best == all.end() || key(*one) < key(*best)) best = one;
+    if (best == all.end() || cost_of_waiting(one->odds) < cost_of_waiting(best->odds)) best = one;
   }
   return best;
 }
@@ -105,6 +110,7 @@ std::vector<ranked> rank(std::span<const route> routes, const network_memory& me
     ranked one{i, entrant_of(routes[i], exposure), standing::configured, memory.waits(here, routes[i], now),
                memory.odds_of(here, routes[i], now)};
     const bool telling = visibility_of(routes[i]).cost == cost::telling;
+    one.as.timed = one.odds.median_ms.has_value();
     one.why = telling && exposure == config::exposure::quiet ? standing::left_out : standing_of(one, exposure);
     out.push_back(std::move(one));
   }

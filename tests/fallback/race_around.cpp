@@ -175,7 +175,8 @@ TEST_CASE("after a win one lane is compared: the race is told as ended before, a
   good->list_after = for_ever;
   const auto third = sidecar::hanging();
   third->on_asked = [&good] { good->release(); };
-  const auto ended = race(s, {route_to(same, "second"), route_to(good, "good"), route_to(third, "third")});
+  const auto ended = race(s, {route_to(same, "second"), in_group(route_to(good, "good"), "host"),
+                              in_group(route_to(third, "third"), "host")});
   CHECK(ended.won == "good");
   CHECK(of(ended, "second").outcome == outcome::verified_same);
   CHECK(of(ended, "third").error == "cancelled: good won first");
