@@ -14,7 +14,7 @@ def run(*ms: int, connections: int = 1) -> dict:
 
 
 def cell(cold: int, warm: int, staggered: int, everything: int, sequential: int, **more: int) -> dict:
-    return {"scenario": "a", "rtt": 150, "loss": 0.01, "contacts": 9, "held_back": 1, "violations": 0, "unreported": 0, **more,
+    return {"scenario": "a", "rtt": 150, "loss": 0.01, "contacts": 9, "held_back": 1, "violations": 0, **more,
             "runs": {"cold": run(cold, cold, connections=3), "warm": run(warm, warm), "staggered": run(staggered, staggered),
                      "everything": run(everything, everything, connections=6), "sequential": run(sequential, sequential)},
             "alone": {"far": {**run(900, 900), "prescribed": [0, 0]}, "near": {**run(400, 400), "prescribed": [600, 600]},

@@ -13,21 +13,6 @@ using fallback::race_routes;
 
 namespace {
 
-race_result race(sidecar& s, std::vector<fallback::route> routes, fallback::epoch_fn epoch = {}) {
-  auto context = s.context();
-  context.epoch = std::move(epoch);
-  auto out = run(race_routes(1, std::move(routes), context));
-  REQUIRE(out.has_value());
-  return std::move(*out);
-}
-
-const lane_report& of(const race_result& from, std::string_view route) {
-  for (const auto& lane : from.lanes)
-    if (lane.route == route) return lane;
-  REQUIRE_MESSAGE(false, "no report of that route");
-  return from.lanes.front();
-}
-
 const base::place dropped{"198.51.100.7", 443, {}};
 
 std::shared_ptr<server> failing_at(base::place where, outcome how, stage at, std::chrono::milliseconds after = 0ms) {

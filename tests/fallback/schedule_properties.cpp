@@ -1,4 +1,5 @@
 // What holds for every race, checked on the trace alone over thousands of random ones. A failure prints its seed.
+#include "chance.hpp"
 #include "simulator.hpp"
 
 #include <doctest/doctest.h>
@@ -6,7 +7,6 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 
 using namespace landfall;
 using namespace landfall::simulation;
@@ -16,19 +16,6 @@ using base::stage;
 using std::chrono::nanoseconds;
 
 namespace {
-
-class chance {
-public:
-  explicit chance(std::uint64_t seed) : random_(seed) {}
-  int upto(int most) { return static_cast<int>(random_() % static_cast<unsigned>(most + 1)); }
-  bool in(int n) { return upto(n - 1) == 0; }
-  template <class T> T of(std::initializer_list<T> what) {
-    return what.begin()[upto(static_cast<int>(what.size()) - 1)];
-  }
-
-private:
-  std::mt19937_64 random_;
-};
 
 /// Of every kind, at places in few blocks, with the outcomes that change a plan.
 void make_wild(model& lane, chance& dice) {
