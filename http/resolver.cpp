@@ -7,11 +7,11 @@
 #include "http/happy.hpp"
 #include "net/deadline.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace landfall::http {
@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 using addresses = std::vector<asio::ip::address>;
 
 constexpr auto resolution_delay = 50ms; // RFC 8305 §8
-constexpr int max_at_once = 2;          // look-ups of two connections each: four to one host are no burst (design §9)
+constexpr auto rest = 10s;              // of a resolver that failed: it will not be another one a moment later
 constexpr std::size_t max_plain = 3;    // as many as resolv.conf may name
 
 /// In the form that policies compare: lower case, without the dot at the end.
@@ -42,6 +42,25 @@ addresses at_most(addresses found, std::size_t most) {
 
 addresses loopback() { return {asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()}; }
 
+/// A resolver over HTTPS, and what is known of it since its connections were closed last.
+struct doh_peer {
+  doh_peer(doh_server where, const asio::any_io_executor& on, const net::socket_options& socket, resolver& names)
+      : at(std::move(where)), https(on, socket, names, connections::shared) {}
+
+  doh_server at;
+  client https;         ///< never looks a name up: its requests carry addresses
+  bool heard = false;   ///< it answered the SYN
+  bool answers = false; ///< an answer came over the connection
+  std::optional<base::steady_time> failed{};
+  std::set<net::scope*> asking{}; ///< look-ups that wait for its answer
+
+  void forget() {
+    heard = answers = false;
+    failed.reset();
+  }
+  [[nodiscard]] bool rests() const { return failed && std::chrono::steady_clock::now() < *failed + rest; }
+};
+
 /// What is asked, the same for all lanes.
 struct question {
   std::string name;
@@ -53,21 +72,19 @@ struct question {
 
 struct resolver::impl {
   impl(resolver& self, const asio::any_io_executor& on, resolver_options with)
-      : executor(on), options(std::move(with)), https(on, options.socket, self), turn(on, base::steady_time::max()) {
+      : executor(on), options(std::move(with)) {
     for (const auto& one : options.doh)
-      if (auto parsed = doh_server::parse(one)) servers.push_back(std::move(*parsed));
-    busy.resize(servers.size());
+      if (auto parsed = doh_server::parse(one)) servers.emplace_back(std::move(*parsed), on, options.socket, self);
   }
 
   asio::any_io_executor executor;
   resolver_options options;
-  std::vector<doh_server> servers;
-  client https;            ///< never looks a name up: its requests carry addresses
-  std::vector<int> busy;   ///< look-ups at each server
-  asio::steady_timer turn; ///< cancelled when one ends
+  std::deque<doh_peer> servers; ///< they stay where they are
+  std::uint64_t era = 0;        ///< grows when the connections are closed: what older look-ups learn is not about now
 
-  awaitable<result<dns_answer>> over_https(doh_server server, question what);
-  awaitable<result<dns_answer>> when_free(std::size_t server, question what);
+  awaitable<result<dns_answer>> over_https(std::size_t server, question what);
+  awaitable<void> ask_all(doh_peer& by, net::scope& children, std::vector<std::optional<result<dns_answer>>>& parts);
+  void connection_failed(doh_peer& by, std::uint64_t since, const net::scope& told_by);
   awaitable<result<dns_answer>> in_plaintext(std::string server, question what);
   awaitable<result<dns_answer>> run_lane(std::size_t lane, question what);
   awaitable<result<dns_answer>> race(question what);
@@ -75,23 +92,54 @@ struct resolver::impl {
   awaitable<result<addresses>> resolve(std::string name, name_kind kind);
 };
 
-awaitable<result<dns_answer>> resolver::impl::over_https(doh_server server, question what) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  net::scope children(executor);
-  std::vector<std::optional<result<dns_answer>>> parts(what.types.size());
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    doh_question one{what.name, what.types[i], server, options.doh_ca, options.timeout / 2};
-    children.spawn(net::detail::keep(ask_doh(https, std::move(one)), parts[i]));
-  }
+/// Until all parts have come, or what is missing need not be waited for: there is an address, or the connection that
+/// all of them wait for failed before anything came over it.
+awaitable<void> resolver::impl::ask_all(doh_peer& by, net::scope& children,
+                                        std::vector<std::optional<result<dns_answer>>>& parts) {
   auto until = base::steady_time::max();
   bool cancelled = co_await net::was_cancelled();
   while (children.running() > 0 && !cancelled && std::chrono::steady_clock::now() < until) {
     co_await children.wait(until);
     cancelled = co_await net::was_cancelled();
+    for (const auto& part : parts) {
+      if (!part) continue;
+      if (*part)
+        by.answers = true;
+      else if (!by.answers)
+        co_return;
+    }
     const auto& last = parts.back();
     if (last && *last && !(*last)->empty() && until == base::steady_time::max())
       until = std::chrono::steady_clock::now() + resolution_delay;
   }
+}
+
+/// The other look-ups wait for the same connection, and would each open another in vain.
+void resolver::impl::connection_failed(doh_peer& by, std::uint64_t since, const net::scope& told_by) {
+  if (since != era) return;
+  by.forget();
+  by.failed = std::chrono::steady_clock::now();
+  for (auto* other : by.asking)
+    if (other != &told_by) other->cancel();
+}
+
+awaitable<result<dns_answer>> resolver::impl::over_https(std::size_t server, question what) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  auto& by = servers[server];
+  if (by.rests()) co_return fail(outcome::unreachable, "this resolver failed a moment ago", stage::resolve);
+  const auto since = era;
+  net::scope children(executor);
+  std::vector<std::optional<result<dns_answer>>> parts(what.types.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    doh_question one{what.name, what.types[i], by.at, options.doh_ca, options.timeout / 2};
+    one.heard = [&by, since, this] { by.heard = by.heard || since == era; };
+    children.spawn(net::detail::keep(ask_doh(by.https, std::move(one)), parts[i]));
+  }
+  by.asking.insert(&children);
+  auto asking = ask_all(by, children, parts);
+  co_await std::move(asking);
+  const bool cancelled = co_await net::was_cancelled();
+  by.asking.erase(&children);
   std::vector<result<dns_answer>> came;
   for (auto& part : parts)
     if (part) came.push_back(std::move(*part));
@@ -100,29 +148,11 @@ awaitable<result<dns_answer>> resolver::impl::over_https(doh_server server, ques
   const bool late = co_await net::was_cancelled();
   if (cancelled || late) co_return fail(outcome::cancelled, {}, stage::resolve);
   auto merged = merge(came);
-  if (!merged) co_return merged;
-  co_return only_public(std::move(*merged), options.lab);
-}
-
-awaitable<result<dns_answer>> resolver::impl::when_free(std::size_t server, question what) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  while (busy[server] >= max_at_once) {
-    (void)co_await turn.async_wait(net::as_result);
-    const bool cancelled = co_await net::was_cancelled();
-    if (cancelled) co_return fail(outcome::cancelled, {}, stage::resolve);
-  }
-  struct place_taken {
-    impl& of;
-    int& count;
-    ~place_taken() {
-      --count;
-      of.turn.cancel();
-    }
-  };
-  const place_taken here{*this, ++busy[server]};
-  auto op = over_https(servers[server], std::move(what));
-  auto answer = co_await std::move(op);
-  co_return answer;
+  if (merged) co_return only_public(std::move(*merged), options.lab);
+  if (merged.error().what == outcome::cancelled) // by another look-up, whose connection this was
+    co_return fail(outcome::unreachable, "the resolver's connection failed", stage::resolve);
+  if (merged.error().what != outcome::local_error) connection_failed(by, since, children);
+  co_return merged;
 }
 
 awaitable<result<dns_answer>> resolver::impl::in_plaintext(std::string server, question what) {
@@ -134,7 +164,7 @@ awaitable<result<dns_answer>> resolver::impl::in_plaintext(std::string server, q
 
 awaitable<result<dns_answer>> resolver::impl::run_lane(std::size_t lane, question what) {
   if (lane < servers.size()) {
-    auto op = when_free(lane, std::move(what));
+    auto op = over_https(lane, std::move(what));
     co_return co_await std::move(op);
   }
   auto server = what.plain[lane - servers.size()];
@@ -143,7 +173,7 @@ awaitable<result<dns_answer>> resolver::impl::run_lane(std::size_t lane, questio
 }
 
 awaitable<result<dns_answer>> resolver::impl::race(question what) {
-  ask_plan plan(servers.size(), what.plain.size());
+  ask_plan plan(servers.size(), what.plain.size(), [this](std::size_t lane) { return servers[lane].heard; });
   std::function<awaitable<result<dns_answer>>(std::size_t, net::progress_fn)> lanes =
       [this, what](std::size_t lane, const net::progress_fn&) { return run_lane(lane, what); };
   auto op = net::race(plan, std::move(lanes), base::system_clock());
@@ -194,6 +224,14 @@ awaitable<result<addresses>> resolver::impl::resolve(std::string name, name_kind
 resolver::resolver(asio::any_io_executor executor, resolver_options options)
     : impl_(std::make_unique<impl>(*this, executor, std::move(options))) {}
 resolver::~resolver() = default;
+
+void resolver::close_connections() noexcept {
+  ++impl_->era;
+  for (auto& one : impl_->servers) {
+    one.https.close_connections();
+    one.forget();
+  }
+}
 
 awaitable<result<addresses>> resolver::resolve(std::string name, name_kind kind) {
   return impl_->resolve(std::move(name), kind);

@@ -64,6 +64,7 @@ private:
     asio::ip::tcp::endpoint to;
   };
   void set_up(const destination& by);
+  void set_connection();
   void set_headers();
   void set_destination(const destination& by);
   void set_proxy(const proxy& through, const std::vector<asio::ip::address>& addresses);
@@ -96,8 +97,13 @@ private:
   origin to_;
   net::socket_options socket_;
   curl_loop& loop_;
-  tls_rules rules_;
-  tls_evidence tls_;
+  /// Of one connection, which may outlive the transfer that opened it: OpenSSL's context holds it too.
+  struct handshake {
+    tls_rules rules;
+    tls_evidence seen;
+  };
+  std::shared_ptr<handshake> handshake_;
+  const tls_evidence& tls_; ///< untouched when the connection is another transfer's
 
   base::stage at_ = base::stage::connect;
   base::steady_time deadline_;
