@@ -44,6 +44,7 @@ struct client::impl {
   std::shared_ptr<curl_loop> started();
   void stepped();
   void ended(CURL* easy, CURLcode code);
+  void fail_those_who_wait(const running& failed);
   awaitable<result<response>> run(const request& what, origin to, destination by, base::steady_time end);
   awaitable<result<response>> run_carried(const request& what, origin to, base::steady_time end);
   awaitable<result<destination>> way_to(const request& what, std::string host, std::uint16_t port);
@@ -70,6 +71,18 @@ void client::impl::ended(CURL* easy, CURLcode code) {
   if (found == transfers.end()) return;
   found->second.of.finish(code);
   found->second.changed.cancel();
+  fail_those_who_wait(found->second);
+}
+
+/// Where connections are shared: each of those who wait for the one that could not be opened would open another in
+/// vain, as soon as libcurl is entered again.
+void client::impl::fail_those_who_wait(const running& failed) {
+  if (!shares || !failed.of.could_not_connect()) return;
+  for (auto& [easy, other] : transfers) {
+    if (&other.in != &failed.in || !other.of.waits_for_connection()) continue;
+    other.of.end_with(failed.of.ended()->error());
+    other.changed.cancel();
+  }
 }
 
 awaitable<result<response>> client::impl::run(const request& what, origin to, destination by, base::steady_time end) {
@@ -104,6 +117,7 @@ awaitable<result<response>> client::impl::run(const request& what, origin to, de
     changed.expires_at(std::min(end, one.deadline()));
     (void)co_await changed.async_wait(net::as_result);
   }
+  fail_those_who_wait({one, changed, *in});
   one.tell_seen();
   co_return *one.ended();
 }

@@ -11,7 +11,6 @@
 #include <deque>
 #include <functional>
 #include <optional>
-#include <set>
 #include <utility>
 
 namespace landfall::http {
@@ -48,14 +47,12 @@ struct doh_peer {
       : at(std::move(where)), https(on, socket, names, connections::shared) {}
 
   doh_server at;
-  client https;         ///< never looks a name up: its requests carry addresses
-  bool heard = false;   ///< it answered the SYN
-  bool answers = false; ///< an answer came over the connection
+  client https;       ///< never looks a name up: its requests carry addresses
+  bool heard = false; ///< it answered the SYN
   std::optional<base::steady_time> failed{};
-  std::set<net::scope*> asking{}; ///< look-ups that wait for its answer
 
   void forget() {
-    heard = answers = false;
+    heard = false;
     failed.reset();
   }
   [[nodiscard]] bool rests() const { return failed && std::chrono::steady_clock::now() < *failed + rest; }
@@ -83,45 +80,12 @@ struct resolver::impl {
   std::uint64_t era = 0;        ///< grows when the connections are closed: what older look-ups learn is not about now
 
   awaitable<result<dns_answer>> over_https(std::size_t server, question what);
-  awaitable<void> ask_all(doh_peer& by, net::scope& children, std::vector<std::optional<result<dns_answer>>>& parts);
-  void connection_failed(doh_peer& by, std::uint64_t since, const net::scope& told_by);
   awaitable<result<dns_answer>> in_plaintext(std::string server, question what);
   awaitable<result<dns_answer>> run_lane(std::size_t lane, question what);
   awaitable<result<dns_answer>> race(question what);
   awaitable<result<dns_answer>> ask(question what, name_kind kind);
   awaitable<result<addresses>> resolve(std::string name, name_kind kind);
 };
-
-/// Until all parts have come, or what is missing need not be waited for: there is an address, or the connection that
-/// all of them wait for failed before anything came over it.
-awaitable<void> resolver::impl::ask_all(doh_peer& by, net::scope& children,
-                                        std::vector<std::optional<result<dns_answer>>>& parts) {
-  auto until = base::steady_time::max();
-  bool cancelled = co_await net::was_cancelled();
-  while (children.running() > 0 && !cancelled && std::chrono::steady_clock::now() < until) {
-    co_await children.wait(until);
-    cancelled = co_await net::was_cancelled();
-    for (const auto& part : parts) {
-      if (!part) continue;
-      if (*part)
-        by.answers = true;
-      else if (!by.answers)
-        co_return;
-    }
-    const auto& last = parts.back();
-    if (last && *last && !(*last)->empty() && until == base::steady_time::max())
-      until = std::chrono::steady_clock::now() + resolution_delay;
-  }
-}
-
-/// The other look-ups wait for the same connection, and would each open another in vain.
-void resolver::impl::connection_failed(doh_peer& by, std::uint64_t since, const net::scope& told_by) {
-  if (since != era) return;
-  by.forget();
-  by.failed = std::chrono::steady_clock::now();
-  for (auto* other : by.asking)
-    if (other != &told_by) other->cancel();
-}
 
 awaitable<result<dns_answer>> resolver::impl::over_https(std::size_t server, question what) {
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -135,11 +99,15 @@ awaitable<result<dns_answer>> resolver::impl::over_https(std::size_t server, que
     one.heard = [&by, since, this] { by.heard = by.heard || since == era; };
     children.spawn(net::detail::keep(ask_doh(by.https, std::move(one)), parts[i]));
   }
-  by.asking.insert(&children);
-  auto asking = ask_all(by, children, parts);
-  co_await std::move(asking);
-  const bool cancelled = co_await net::was_cancelled();
-  by.asking.erase(&children);
+  auto until = base::steady_time::max();
+  bool cancelled = co_await net::was_cancelled();
+  while (children.running() > 0 && !cancelled && std::chrono::steady_clock::now() < until) {
+    co_await children.wait(until);
+    cancelled = co_await net::was_cancelled();
+    const auto& last = parts.back();
+    if (last && *last && !(*last)->empty() && until == base::steady_time::max())
+      until = std::chrono::steady_clock::now() + resolution_delay;
+  }
   std::vector<result<dns_answer>> came;
   for (auto& part : parts)
     if (part) came.push_back(std::move(*part));
@@ -149,9 +117,10 @@ awaitable<result<dns_answer>> resolver::impl::over_https(std::size_t server, que
   if (cancelled || late) co_return fail(outcome::cancelled, {}, stage::resolve);
   auto merged = merge(came);
   if (merged) co_return only_public(std::move(*merged), options.lab);
-  if (merged.error().what == outcome::cancelled) // by another look-up, whose connection this was
-    co_return fail(outcome::unreachable, "the resolver's connection failed", stage::resolve);
-  if (merged.error().what != outcome::local_error) connection_failed(by, since, children);
+  if (merged.error().what != outcome::local_error && since == era) {
+    by.forget();
+    by.failed = std::chrono::steady_clock::now();
+  }
   co_return merged;
 }
 

@@ -265,6 +265,11 @@ void transfer::end_with(base::failure why) {
   }
 }
 
+bool transfer::could_not_connect() const {
+  const bool failed = ended_ && ended_->has_error() && ended_->error().what != outcome::cancelled;
+  return failed && !opened_.empty() && !tls_.done;
+}
+
 void transfer::tell_seen() const {
   if (asked_.seen) asked_.seen(tls_.hello, to_.secure ? tls_.arrived : header_bytes_);
 }

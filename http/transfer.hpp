@@ -51,6 +51,11 @@ public:
   /// True once for each address that was given up without another being tried.
   [[nodiscard]] bool between_addresses();
 
+  /// Ended in a failure of a connection that it opened itself and that never stood.
+  [[nodiscard]] bool could_not_connect() const;
+  /// Has opened none itself: waits for another transfer's, or uses it.
+  [[nodiscard]] bool waits_for_connection() const noexcept { return !ended_ && opened_.empty(); }
+
   void finish(CURLcode code);
   /// Tells request::seen, once it has ended.
   void tell_seen() const;
