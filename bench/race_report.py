@@ -42,7 +42,8 @@ Bridges, onion, DNS and DHT routes do not exist in this version and are in no ro
 
 CAUSES = {
     "cold": "see the rows",
-    "warm": "RU-2026: routes that stalled less than 1.5 s ago serve for the comparison, so that the mirror was not timed; with loss, chance",
+    "warm": "RU-2026: routes that stalled less than 1.5 s ago serve for the comparison, so that the mirror is not timed; with 3 % loss: the one time "
+            "that is remembered of a route may be a lost packet's",
     "stagger": "see the rows",
     "connections": "S03: all but the mirror are refused at once, and every way to race has to find that out; S04, CN-2026: three fronts of a route are "
                    "reset one after the other before the open one is tried, and none runs that could be compared; S20: each front refuses, in the race "
