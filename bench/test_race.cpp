@@ -132,3 +132,59 @@ TEST_CASE("a story: a dropped address is left alone half a minute later, and the
   CHECK(one.audit.violations == 0);
   CHECK(one.audit.contacts > 2);
 }
+
+TEST_CASE("a lane tells of the places that it gave up on the way, also when it is cut off") {
+  auto lane = lasting(1000ms, outcome::front_refused);
+  lane.legs[0].ended = 400ms;
+  lane.legs.push_back({400ms, 1000ms, {"192.0.2.2", 443, "b"}, "b", 0, {400ms}, outcome::front_refused});
+  const auto whole = report_of({"x", "fronted"}, lane);
+  REQUIRE(whole.given_up.size() == 1);
+  CHECK(whole.given_up[0].where == lane.legs[0].where);
+  CHECK(report_of({"x", "fronted"}, good).given_up.empty());
+
+  rival_plan plan({1, 1}, all_at_once);
+  std::vector<fallback::lane_report> ended;
+  (void)run_race(
+      plan, [&](std::size_t which, nanoseconds) { return which == 0 ? lane : good; },
+      [](std::size_t, const lane_course& one) { return report_of({"x", "fronted"}, one); },
+      [&](std::size_t, const fallback::lane_report& report, nanoseconds) { ended.push_back(report); });
+  REQUIRE(ended.size() == 2);
+  CHECK(ended[1].outcome == outcome::cancelled);
+  CHECK(ended[1].given_up.size() == 1);
+}
+
+TEST_CASE("look-ups of a race share a connection to each resolver, and what they learn of it") {
+  const censor::model_path path{.round_trip = 100ms};
+  struct asking {
+    nanoseconds at;
+    milliseconds lasts;
+    bool answered;
+    std::size_t opened;
+    bool contacted = true;
+  };
+  struct row {
+    const char* profile;
+    std::vector<std::string> dropped;
+    std::vector<asking> asked;
+  };
+  const row rows[] = {
+      {"none", {}, {{0s, 300ms, true, 1}, {100ms, 200ms, true, 0}, {1s, 100ms, true, 0}}},
+      {"S26", {"9.9.9.9"}, {{0s, 4s, false, 1}, {1s, 3s, false, 0}, {5s, 0s, false, 0, false}, {14s, 4s, false, 1}}}};
+  for (const auto& row : rows) {
+    CAPTURE(row.profile);
+    censor::definitions defined;
+    if (!row.dropped.empty()) defined["shipped"] = row.dropped;
+    auto world = censor::world::make(row.profile, {.defined = defined, .seed = 1});
+    REQUIRE(world.has_value());
+    resolvers names(*world, path);
+    for (const auto& one : row.asked) {
+      CAPTURE(one.at.count());
+      const auto got = names.ask(0, one.at);
+      CHECK(got.answered == one.answered);
+      CHECK(got.lasts >= one.lasts);
+      CHECK(got.lasts <= one.lasts + 5ms);
+      REQUIRE(got.what.has_value() == one.contacted);
+      if (got.what) CHECK(got.what->opened.size() == one.opened);
+    }
+  }
+}

@@ -165,9 +165,7 @@ void schedule::start(std::size_t lane, base::steady_time now) {
     tier_ = line_[lane].tier;
     tier_opened_ = now;
   }
-  newest_ = lane;
-  delay_ = jittered_delay();
-  due_ = now + std::max<std::chrono::nanoseconds>(delay_, line_[lane].head_start);
+  due_ = now + std::max<std::chrono::nanoseconds>(jittered_delay(), line_[lane].head_start);
   if (failures_to_answer_ > 0) --failures_to_answer_;
 }
 

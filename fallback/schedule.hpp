@@ -68,9 +68,10 @@ private:
   enum class phase : std::uint8_t { waiting, running, done };
   struct lane_state {
     phase at = phase::waiting;
-    base::steady_time started{}, moved{};                            ///< moved: its latest progress
-    base::stage reached = base::stage::none;                         ///< connect or later: SYN-ACK seen
-    bool failed_hard = false, brought = false, told_to_stop = false; ///< brought: an authentic list
+    base::steady_time started{}, moved{};    ///< moved: its latest progress
+    base::stage reached = base::stage::none; ///< from connect on: SYN-ACK seen
+    bool failed_hard = false, told_to_stop = false;
+    bool brought = false; ///< an authentic list
   };
 
   [[nodiscard]] std::optional<std::size_t> candidate(int tier) const;
@@ -100,8 +101,6 @@ private:
   bool replaced_ = false;                   ///< the companion, which failed
   std::optional<int> tier_;                 ///< the highest one open; nothing before the first call of next()
   base::steady_time tier_opened_{};
-  std::optional<std::size_t> newest_;  ///< the lane started last
-  std::chrono::nanoseconds delay_{};   ///< jittered anew for every start
   base::steady_time due_{};            ///< the next start within the open tiers, when no lane fails
   std::size_t failures_to_answer_ = 0; ///< each lets one lane start at once; lapses when none can
 };
