@@ -74,6 +74,8 @@ class Servers(world.Servers):
     def kill(self) -> None:
         self._resolver.terminate()
         self._resolver.wait(lab.PATIENCE)
+        assert self._resolver.stderr is not None
+        self._resolver.stderr.close()
         super().kill()
 
     def _start_resolver(self) -> subprocess.Popen[bytes]:

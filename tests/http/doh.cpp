@@ -320,11 +320,12 @@ struct asker {
     out.timeout = timeout;
     return out;
   }
-  /// So many look-ups at once: how many found an address.
-  awaitable<int> at_once(int count) {
+  /// So many look-ups at once: how many found an address. `close`: the connections, in the middle.
+  awaitable<int> at_once(int count, bool close = false) {
     net::scope children(executor);
     std::vector<std::optional<addresses>> got(static_cast<std::size_t>(count));
     for (auto& one : got) children.spawn(net::detail::keep(names.resolve("both.example"), one));
+    if (close) names.close_connections();
     co_await children.join();
     co_return static_cast<int>(std::ranges::count_if(got, [](const auto& one) { return one && one->has_value(); }));
   }
@@ -355,9 +356,9 @@ awaitable<counts> share(std::uint16_t port, std::string ca) {
   one.names.close_connections();
   while (open > 0) (void)co_await net::sleep_for(1ms);
   out.open_after = open;
-  out.found.push_back(co_await one.at_once(2));
+  out.found.push_back(co_await one.at_once(2, true));
   out.accepted.push_back(one.server.accepted());
-  one.names.close_connections();
+  while (open > 0) (void)co_await net::sleep_for(1ms); // it closes with the last of them
   serving.cancel();
   co_await serving.join();
   co_return out;
@@ -381,7 +382,7 @@ awaitable<counts> fail_together(fakes::behaviour behave) {
 
 } // namespace
 
-TEST_CASE("look-ups share one connection to a resolver, which closes when it is told to") {
+TEST_CASE("look-ups share one connection to a resolver, which closes when told to, or with the last that uses it") {
   const real_resolver server;
   const auto got = fakes::run(share(server.port, server.ca_file));
   CHECK(got.found == std::vector<int>{3, 1, 2, 2});
