@@ -64,8 +64,8 @@ class Servers(world.Servers):
         self.make_certificate("tls", ",".join(names))
 
     def start(self, **how: Any) -> None:
-        # The model's TCP sends a window at once; BBR, where it is the machine's own choice, spreads it over a round trip. And a
-        # run's lost packets must not slow the next one: the kernel remembers ssthresh of each peer.
+        # The model's TCP sends a window at once; BBR, where it is the machine's own choice, spreads it over a round trip. And no
+        # run must have a part in the next one: the kernel remembers round trips and windows of each peer.
         for setting in ("tcp_congestion_control=reno", "tcp_no_metrics_save=1"):
             subprocess.run([*self._launcher, "sysctl", "-qw", f"net.ipv4.{setting}"], check=True)
         super().start(**how)
