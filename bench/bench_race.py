@@ -16,7 +16,7 @@ import race_report
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = 100  # the median of a start's jitter is known to a hundredth of a second then
-WIRE_RUNS = 5
+WIRE_RUNS = 11
 CONFUSION_RUNS = 2
 NOT_RUN = 77  # tests/lab/enter.py
 

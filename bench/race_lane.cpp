@@ -16,9 +16,11 @@ using censor::model_route;
 constexpr std::uint64_t list_bytes = 40'000;
 /// What OpenSSL's ClientHello reads as here; S16 takes it for its fingerprint.
 constexpr const char* our_ja4 = "t13d0000h2_000000000000_000000000000";
-constexpr unsigned questions = 2;            // A and AAAA, each on a connection of its own
-constexpr milliseconds next_resolver{500};   // http/names_policy.cpp
-constexpr milliseconds resolver_limit{4000}; // http/resolver.hpp: half of a look-up's 8 s
+constexpr milliseconds next_resolver{500};     // http/names_policy.cpp: without SYN-ACK
+constexpr milliseconds longest_patience{1500}; // with one
+constexpr milliseconds resolver_limit{4000};   // http/resolver.hpp: half of a look-up's 8 s
+constexpr milliseconds resolver_rests{10000};  // http/resolver.cpp: after it failed
+constexpr std::uint64_t question_bytes = 700;  // with its answer, both padded (RFC 8467), and the headers
 
 endpoint at(std::string_view address, std::uint16_t port) { return {*censor::address::parse(address), port}; }
 
@@ -47,32 +49,30 @@ race_route fronts(std::string name, const std::string& block, const std::string&
   return out;
 }
 
-/// Named by their addresses, so that no name stands in the ClientHello.
-std::vector<model_route> resolvers() {
-  std::vector<model_route> out;
-  for (const char* address : {"9.9.9.9", "1.1.1.1", "8.8.8.8"}) {
-    auto one = server(address, 443, {}, false);
-    one.document = 300;
-    one.resumes = false;
-    out.push_back(std::move(one));
-  }
+/// Named by its address, so that no name stands in the ClientHello.
+model_route resolver_at(std::string_view address) {
+  auto out = server(address, 443, {}, false);
+  out.document = question_bytes;
+  out.resumes = false;
   return out;
 }
 
 leg leg_of(const model_route& to, const censor::trace& from, milliseconds begun) {
+  auto opened = from.opened;
+  for (auto& one : opened) one += begun;
   return {begun,
           begun + from.ends,
           {to.server.host.text(), to.server.port, to.fronted ? to.sni : std::string()},
           to.sni,
           from.bytes_up + from.bytes_down,
-          from.connections,
+          std::move(opened),
           from.outcome};
 }
 
 class maker {
 public:
-  maker(censor::world& world, const censor::model_path& path, nanoseconds at, const avoid_fn& avoid)
-      : world_(world), path_(path), at_(at), avoid_(avoid) {}
+  maker(censor::world& world, const censor::model_path& path, nanoseconds at, const avoid_fn& avoid, resolvers& names)
+      : world_(world), path_(path), at_(at), avoid_(avoid), names_(names) {}
 
   lane_course make(const race_route& route) {
     if (route.looked_up && !look_up()) return std::move(out_);
@@ -95,19 +95,18 @@ private:
   bool look_up() {
     std::optional<milliseconds> answered;
     milliseconds begin{0}, last{0};
-    for (const auto& one : resolvers()) {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
       if (answered && *answered <= begin) break;
-      const auto got = world_.run(one, path_, at_ + begin);
-      const auto lasts = std::min(got.ends, resolver_limit);
-      out_.legs.push_back(leg_of(one, got, begin));
-      out_.legs.back().ended = begin + lasts;
-      out_.legs.back().bytes *= questions;
-      out_.legs.back().connections *= questions;
-      out_.legs.back().resolver = true;
-      if (got.outcome == outcome::won && lasts == got.ends)
-        answered = std::min(answered.value_or(begin + lasts), begin + lasts);
-      last = std::max(last, begin + lasts);
-      begin += got.outcome == outcome::won ? next_resolver : std::min(next_resolver, lasts);
+      auto got = names_.ask(i, at_ + begin);
+      if (got.what) {
+        got.what->begun = begin;
+        got.what->ended = begin + got.lasts;
+        for (auto& one : got.what->opened) one += begin;
+        out_.legs.push_back(std::move(*got.what));
+      }
+      if (got.answered) answered = std::min(answered.value_or(begin + got.lasts), begin + got.lasts);
+      last = std::max(last, begin + got.lasts);
+      begin += got.answered ? got.patience : std::min(got.patience, got.lasts);
     }
     out_.ends = answered.value_or(last);
     for (auto& one : out_.legs) one.ended = std::min(one.ended, out_.ends);
@@ -121,8 +120,11 @@ private:
     const auto begun = out_.ends;
     const auto got = world_.run(to, path_, at_ + begun);
     out_.legs.push_back(leg_of(to, got, begun));
-    for (const auto& step : got.steps)
-      if (out_.steps.empty() || out_.steps.back().at < step.at) out_.steps.push_back({begun + step.after, step.at});
+    for (const auto& step : got.steps) {
+      if (step.at == stage::body) continue;                              // its end, which is the lane's
+      const auto at = step.at == stage::request ? stage::body : step.at; // the first byte, as http/ tells it
+      if (out_.steps.empty() || out_.steps.back().at < at) out_.steps.push_back({begun + step.after, at});
+    }
     out_.ends = begun + got.ends;
     out_.outcome = got.outcome;
     out_.stage = got.at;
@@ -141,6 +143,7 @@ private:
   const censor::model_path& path_;
   nanoseconds at_;
   const avoid_fn& avoid_;
+  resolvers& names_;
   milliseconds whole_ = censor::model_deadlines{}.whole;
   lane_course out_;
 };
@@ -166,9 +169,48 @@ std::vector<race_route> one_by_one(const std::vector<race_route>& routes) {
   return out;
 }
 
+resolvers::resolvers(censor::world& world, const censor::model_path& path) : world_(world), path_(path) {
+  for (const char* address : {"9.9.9.9", "1.1.1.1", "8.8.8.8"}) all_.push_back({resolver_at(address)});
+}
+
+resolvers::asked resolvers::open(resolver& at, nanoseconds when) {
+  const auto got = world_.run(at.at, path_, when);
+  const auto lasts = std::min(got.ends, resolver_limit);
+  const bool answered = got.outcome == outcome::won && lasts == got.ends;
+  connection made{when, lasts, lasts, lasts, !answered};
+  for (const auto& step : got.steps) {
+    if (step.at == stage::connect) made.reached = step.after;
+    if (step.at == stage::tls) made.stood = step.after;
+  }
+  at.open = made;
+  const auto patience = made.reached <= next_resolver ? longest_patience : next_resolver;
+  asked out{lasts, patience, answered, leg_of(at.at, got, milliseconds(0))};
+  if (answered) out.what->bytes += question_bytes; // AAAA, beside A
+  out.what->resolver = true;
+  return out;
+}
+
+resolvers::asked resolvers::ask(std::size_t which, nanoseconds at) {
+  auto& one = all_[which];
+  if (!one.open || at < one.open->opened) return open(one, at);
+  const auto& held = *one.open;
+  const auto known = held.opened + held.ends;
+  if (held.failed && at >= known + resolver_rests) return open(one, at);
+  if (held.failed && at >= known) return {};
+  // Asked while it is being opened: the question goes out with the first one. Later: one exchange, with its luck.
+  const bool waits = held.failed || at < held.opened + held.stood;
+  const auto lasts = std::chrono::ceil<milliseconds>(waits ? known - at : nanoseconds(held.ends - held.stood));
+  const auto patience = held.opened + held.reached <= at + next_resolver ? longest_patience : next_resolver;
+  asked out{lasts, patience, !held.failed, leg{}};
+  out.what->where = {one.at.server.host.text(), one.at.server.port, {}};
+  out.what->bytes = held.failed ? 0 : 2 * question_bytes;
+  out.what->resolver = true;
+  return out;
+}
+
 lane_course course_of(const race_route& route, censor::world& world, const censor::model_path& path, nanoseconds at,
-                      const avoid_fn& avoid) {
-  return maker(world, path, at, avoid).make(route);
+                      const avoid_fn& avoid, resolvers& names) {
+  return maker(world, path, at, avoid, names).make(route);
 }
 
 seen_of_lane seen_until(const lane_course& lane, milliseconds until) {
@@ -178,7 +220,7 @@ seen_of_lane seen_until(const lane_course& lane, milliseconds until) {
     const double lasts = static_cast<double>(std::max<std::int64_t>((one.ended - one.begun).count(), 1));
     const double part = std::min(1.0, static_cast<double>((until - one.begun).count()) / lasts);
     out.bytes += part * static_cast<double>(one.bytes);
-    out.connections += std::max(1U, static_cast<unsigned>(part * one.connections));
+    out.connections += static_cast<unsigned>(std::ranges::count_if(one.opened, [&](auto at) { return at < until; }));
     out.addresses.push_back(one.where.address);
     if (!one.shows.empty()) out.names.push_back(one.shows);
   }

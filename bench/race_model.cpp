@@ -115,7 +115,6 @@ public:
     out["contacts"] = contacts_;
     out["held_back"] = held_back_;
     out["violations"] = violations_;
-    out["unreported"] = unreported_;
     return out;
   }
 
@@ -146,7 +145,6 @@ private:
       contacts_ += told->audit.contacts;
       held_back_ += told->held_back;
       violations_ += told->audit.violations;
-      unreported_ += told->audit.unreported;
     }
     const auto starts = prescribed_starts(set_, seed);
     for (std::size_t i = 0; i < starts.size(); ++i) prescribed_[i].push_back(starts[i].count());
@@ -158,8 +156,9 @@ private:
     std::vector<int> tiers;
     for (const auto& one : routes) tiers.push_back(one.tier);
     rival_plan plan(tiers, how);
+    resolvers names(here, path_);
     return run_race(
-        plan, [&](std::size_t lane, nanoseconds at) { return course_of(routes[lane], here, path_, at, {}); },
+        plan, [&](std::size_t lane, nanoseconds at) { return course_of(routes[lane], here, path_, at, {}, names); },
         [&](std::size_t lane, const lane_course& course) { return report_of(routes[lane], course); }, {});
   }
 
@@ -180,7 +179,7 @@ private:
   std::vector<sample> alone_ = std::vector<sample>(set_.size());
   std::vector<std::vector<std::int64_t>> prescribed_ = std::vector<std::vector<std::int64_t>>(set_.size());
   std::map<std::string, int> won_by_;
-  std::size_t contacts_ = 0, held_back_ = 0, violations_ = 0, unreported_ = 0;
+  std::size_t contacts_ = 0, held_back_ = 0, violations_ = 0;
 };
 
 } // namespace

@@ -86,7 +86,12 @@ private:
     auto& one = of(lane);
     one.lasted = whole(now_ - one.started);
     one.cut_off = true;
-    plan_.ended(lane, report_(lane, lane_course{}), base::steady_time{} + now_);
+    lane_course so_far; // cancelled; what it gave up before is known
+    for (const auto& leg : one.course.legs)
+      if (leg.ended <= one.lasted && &leg != &one.course.legs.back()) so_far.legs.push_back(leg);
+    auto report = report_(lane, so_far);
+    if (on_end_) on_end_(lane, report, now_);
+    plan_.ended(lane, std::move(report), base::steady_time{} + now_);
   }
 
   race_log finish() {

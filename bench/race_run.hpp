@@ -70,8 +70,8 @@ using course_fn = std::function<lane_course(std::size_t lane, nanoseconds at)>;
 using report_fn = std::function<fallback::lane_report(std::size_t lane, const lane_course&)>;
 using ended_fn = std::function<void(std::size_t lane, const fallback::lane_report&, nanoseconds at)>;
 
-/// `report` says what a lane of that course ended with; `on_end` may be empty, and is told of those that ended by
-/// themselves.
+/// `report` says what a lane of that course ended with, or of the part of it that was over when it was cut off;
+/// `on_end` may be empty.
 [[nodiscard]] race_log run_race(net::race_plan<fallback::lane_report>& plan, const course_fn& course,
                                 const report_fn& report, const ended_fn& on_end);
 

@@ -47,7 +47,8 @@ class chapter {
 public:
   chapter(story& of, const std::vector<race_route>& routes, censor::world& world, const censor::model_path& path,
           nanoseconds at)
-      : story_(of), routes_(routes), world_(world), path_(path), at_(at), live_(of.memory.penalised()) {
+      : story_(of), routes_(routes), world_(world), path_(path), at_(at), names_(world, path),
+        live_(of.memory.penalised()) {
     for (const auto& one : routes_) as_.push_back(as_route(one));
   }
 
@@ -89,7 +90,7 @@ private:
       if (out) ++story_.held_back;
       return out;
     };
-    return course_of(routes_[route], world_, path_, at_ + at, avoid);
+    return course_of(routes_[route], world_, path_, at_ + at, avoid, names_);
   }
 
   fallback::lane_report report(std::size_t route, const lane_course& course) const {
@@ -108,9 +109,8 @@ private:
     for (const auto& one : lane.course.legs) {
       if (one.resolver || one.begun >= lane.lasted) continue;
       story_.audit.contacted(route, one, at_ + lane.started + one.begun);
-      const bool last = &one == &lane.course.legs.back();
-      if (one.ended > lane.lasted || (last && lane.cut_off) || one.outcome == base::outcome::won) continue;
-      story_.audit.failed(route, one, last, at_ + lane.started + one.ended);
+      const bool cut = one.ended > lane.lasted || (lane.cut_off && &one == &lane.course.legs.back());
+      if (!cut && one.outcome != base::outcome::won) story_.audit.failed(route, one, at_ + lane.started + one.ended);
     }
   }
 
@@ -119,6 +119,7 @@ private:
   censor::world& world_;
   const censor::model_path& path_;
   nanoseconds at_;
+  resolvers names_;
   fallback::penalties live_;
   fallback::network_id here_ = story_.memory.network_of("home");
   std::vector<fallback::route> as_;
@@ -128,29 +129,25 @@ private:
 
 } // namespace
 
-void penalty_audit::failed(const race_route& route, const leg& what, bool reported, nanoseconds at) {
+void penalty_audit::failed(const race_route& route, const leg& what, nanoseconds at) {
   const auto policy = base::policy_of(what.outcome);
   const auto on = scope_of(route, what, policy.penalised);
   if (on.empty()) return;
   // The least that any jitter makes of a backoff's first wait; whole seconds, as the wall clock has them.
   const auto pause = policy.backoff ? std::chrono::seconds(0) : policy.retry - std::chrono::seconds(1);
-  auto& entry = waits_[on];
-  entry.any = std::max(entry.any, at + pause);
-  if (reported) entry.reported = std::max(entry.reported, at + pause);
+  auto& until = waits_[on];
+  until = std::max<nanoseconds>(until, at + pause);
 }
 
 void penalty_audit::contacted(const race_route& route, const leg& what, nanoseconds at) {
   ++contacts;
-  bool violated = false, anyhow = false;
+  bool violated = false;
   using scope = base::penalty_scope;
   for (const auto on : {scope::route, scope::front, scope::address, scope::address_and_port}) {
     const auto waits = waits_.find(scope_of(route, what, on));
-    if (waits == waits_.end()) continue;
-    violated = violated || at < waits->second.reported;
-    anyhow = anyhow || at < waits->second.any;
+    violated = violated || (waits != waits_.end() && at < waits->second);
   }
   violations += violated ? 1 : 0;
-  unreported += anyhow && !violated ? 1 : 0;
 }
 
 race_log story::race(const std::vector<race_route>& routes, censor::world& world, const censor::model_path& path,
@@ -193,6 +190,12 @@ fallback::lane_report report_of(const race_route& route, const lane_course& cour
   out.outcome = course.outcome;
   out.stage = course.stage;
   out.elapsed = course.ends;
+  for (const auto& one : course.legs) {
+    const bool last = course.outcome != base::outcome::cancelled && &one == &course.legs.back();
+    if (one.resolver || last || one.outcome == base::outcome::won) continue;
+    out.given_up.push_back(base::fail(one.outcome));
+    out.given_up.back().where = one.where;
+  }
   if (course.outcome == base::outcome::won) {
     out.tier = trust::tier::a;
     out.adopted = true;

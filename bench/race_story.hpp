@@ -15,18 +15,13 @@ namespace landfall::bench {
 /// Design §8, kept again from the table alone: who must not be contacted until when.
 class penalty_audit {
 public:
-  /// `reported`: as a lane's end, which the penalties are made of; the others failed on the way to another end.
-  void failed(const race_route& route, const leg& what, bool reported, nanoseconds at);
+  void failed(const race_route& route, const leg& what, nanoseconds at);
   void contacted(const race_route& route, const leg& what, nanoseconds at);
 
   std::size_t contacts = 0;
-  std::size_t violations = 0; ///< inside the penalty of what a lane ended with
-  std::size_t unreported = 0; ///< inside what would be a penalty, had it been a lane's end
+  std::size_t violations = 0; ///< inside a penalty
 private:
-  struct until {
-    nanoseconds reported{-1}, any{-1};
-  };
-  std::map<std::string, until> waits_;
+  std::map<std::string, nanoseconds> waits_; ///< until when
 };
 
 /// One machine on one network.

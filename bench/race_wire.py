@@ -33,6 +33,7 @@ PORTAL, PORTAL_AT = "portal.example.net", "10.9.0.61"  # sends everybody to its 
 PLAIN = {"plain-a.example.net": "10.9.0.62", "plain-b.example.net": "10.9.0.63"}  # speak HTTP at port 443: 400 to a ClientHello
 STALE = {"stale-a.example.net": "10.9.0.64", "stale-b.example.net": "10.9.0.65"}  # whose certificates have expired
 WHOLE, WHOLE_AT = "whole.example.net", "10.9.0.66"  # sends 30 bytes a second, and answers no ranges
+UNBOUND, UNBOUND_AT = "resolver.example", "10.9.0.55"  # a resolver over HTTP/2, as the public ones are; the lab's own speaks HTTP/1.1
 # Of race_confusion.py.
 SITES = ("forged", "garbage", "page", "endless", "expired", "old", "held", "lagging", "other", "foreign", "narrow", "ahead", "usurped")
 DIRECTS, FRONT_A = ["10.9.0.10/31"], ["10.9.0.32/30"]
@@ -68,9 +69,38 @@ class Servers(world.Servers):
         self.make_certificate("stale", ",".join(f"DNS:{name}" for name in STALE), days=-1)
 
     def start(self, **how: Any) -> None:
-        # The model's TCP sends a window at once; BBR, where it is the machine's own choice, spreads it over a round trip.
-        subprocess.run([*self._launcher, "sysctl", "-qw", "net.ipv4.tcp_congestion_control=reno"], check=True)
+        # The model's TCP sends a window at once; BBR, where it is the machine's own choice, spreads it over a round trip. And no
+        # run must have a part in the next one: the kernel remembers round trips and windows of each peer.
+        for setting in ("tcp_congestion_control=reno", "tcp_no_metrics_save=1"):
+            subprocess.run([*self._launcher, "sysctl", "-qw", f"net.ipv4.{setting}"], check=True)
         super().start(**how)
+        self._resolver = self._start_resolver()
+
+    def kill(self) -> None:
+        self._resolver.terminate()
+        self._resolver.wait(lab.PATIENCE)
+        assert self._resolver.stderr is not None
+        self._resolver.stderr.close()
+        super().kill()
+
+    def _start_resolver(self) -> subprocess.Popen[bytes]:
+        self.make_certificate("unbound", f"DNS:{UNBOUND}")
+        names = "".join(f"local-data: '{name}. 60 IN A {address}'\n" for name, address in ADDRESS.items())
+        folder = Path(self.folder)
+        (folder / "unbound.conf").write_text(
+            f"server:\ninterface: {UNBOUND_AT}@443\nhttps-port: 443\nhttp-endpoint: /dns-query\naccess-control: 0.0.0.0/0 allow\n"
+            f"tls-service-pem: {folder}/unbound.pem\ntls-service-key: {folder}/unbound.key\nmodule-config: iterator\nusername: ''\n"
+            f"chroot: ''\npidfile: ''\nuse-syslog: no\ndo-ip6: no\nlocal-zone: . static\n{names}remote-control:\ncontrol-enable: no\n",
+            encoding="ascii")
+        out = subprocess.Popen([*self._launcher, "unbound", "-d", "-c", str(folder / "unbound.conf")], stdin=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+        assert out.stderr is not None
+        told = b""
+        while b"start of service" not in told:
+            line = out.stderr.readline()
+            assert line, f"unbound did not start: {told.decode()}"
+            told += line
+        return out
 
     def servers(self) -> str:
         files = f"location / {{ return 404; }} {self.locations()}"
@@ -90,8 +120,10 @@ class Servers(world.Servers):
 
 def the_internet() -> world.World:
     world.HOSTS.clear()
-    world.HOSTS.update({**ADDRESS, "mirror.example": MIRROR, REFUSING: REFUSING_AT, PORTAL: PORTAL_AT, WHOLE: WHOLE_AT, **PLAIN, **STALE})
+    world.HOSTS.update({**ADDRESS, "mirror.example": MIRROR, REFUSING: REFUSING_AT, PORTAL: PORTAL_AT, WHOLE: WHOLE_AT, UNBOUND: UNBOUND_AT,
+                         **PLAIN, **STALE})
     world.Servers = Servers
+    subprocess.run(["sysctl", "-qw", "net.ipv4.tcp_no_metrics_save=1"], check=True)
     return world.World()
 
 
@@ -132,7 +164,7 @@ def main() -> None:
     rows = []
     try:
         every = routes(real)
-        dns = f'doh = ["https://{world.DOH_NAME}/dns-query@{world.DOH}"]\nresolvers = ["{world.RESOLVER}"]'
+        dns = f'doh = ["https://{UNBOUND}/dns-query@{UNBOUND_AT}"]\nresolvers = ["{world.RESOLVER}"]'
         for scenario in wanted:
             profile, define, best = ROWS[scenario]
             cold, alone, acted = [], [], 0

@@ -14,7 +14,7 @@ lane_course lasting(milliseconds ends, outcome how) {
   lane_course out;
   out.ends = ends;
   out.outcome = how;
-  out.legs = {{0ms, ends, {"192.0.2.1", 443, {}}, "a.example", 1000, 2, how}};
+  out.legs = {{0ms, ends, {"192.0.2.1", 443, {}}, "a.example", 1000, {0ms, 800ms}, how}};
   return out;
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("everything at once, and nobody wins where nothing is open") {
 
 TEST_CASE("what was seen of a lane that was cut off: legs that had begun, bytes in proportion") {
   auto lane = lasting(1000ms, outcome::won);
-  lane.legs.push_back({1000ms, 2000ms, {"192.0.2.2", 443, {}}, "", 500, 1, outcome::won});
+  lane.legs.push_back({1000ms, 2000ms, {"192.0.2.2", 443, {}}, "", 500, {1000ms}, outcome::won});
   const auto half = seen_until(lane, 500ms);
   CHECK(half.bytes == doctest::Approx(500));
   CHECK(half.connections == 1);
@@ -86,11 +86,11 @@ TEST_CASE("what was seen of a lane that was cut off: legs that had begun, bytes 
 
 TEST_CASE("the audit sees a contact inside a penalty, on whatever it fell") {
   const race_route route{"front-a", "fronted"};
-  const leg dropped{0ms, 4s, {"192.0.2.1", 443, "a"}, "a", 0, 1, outcome::timed_out};
+  const leg dropped{0ms, 4s, {"192.0.2.1", 443, "a"}, "a", 0, {0ms}, outcome::timed_out};
   auto other = dropped;
   other.where.address = "192.0.2.2";
   penalty_audit audit;
-  audit.failed(route, dropped, true, 10s);
+  audit.failed(route, dropped, 10s);
   audit.contacted(route, other, 20s);
   CHECK(audit.violations == 0);
   audit.contacted(route, dropped, 20s);
@@ -99,9 +99,9 @@ TEST_CASE("the audit sees a contact inside a penalty, on whatever it fell") {
   CHECK(audit.violations == 1);
   auto refuses = other;
   refuses.outcome = outcome::front_refused;
-  audit.failed(route, refuses, false, 10s);
+  audit.failed(route, refuses, 10s);
   audit.contacted(route, other, 3h);
-  CHECK(audit.unreported == 1);
+  CHECK(audit.violations == 2);
   CHECK(audit.contacts == 4);
 }
 
@@ -131,4 +131,60 @@ TEST_CASE("a story: a dropped address is left alone half a minute later, and the
   CHECK(later.decided < cold.decided);
   CHECK(one.audit.violations == 0);
   CHECK(one.audit.contacts > 2);
+}
+
+TEST_CASE("a lane tells of the places that it gave up on the way, also when it is cut off") {
+  auto lane = lasting(1000ms, outcome::front_refused);
+  lane.legs[0].ended = 400ms;
+  lane.legs.push_back({400ms, 1000ms, {"192.0.2.2", 443, "b"}, "b", 0, {400ms}, outcome::front_refused});
+  const auto whole = report_of({"x", "fronted"}, lane);
+  REQUIRE(whole.given_up.size() == 1);
+  CHECK(whole.given_up[0].where == lane.legs[0].where);
+  CHECK(report_of({"x", "fronted"}, good).given_up.empty());
+
+  rival_plan plan({1, 1}, all_at_once);
+  std::vector<fallback::lane_report> ended;
+  (void)run_race(
+      plan, [&](std::size_t which, nanoseconds) { return which == 0 ? lane : good; },
+      [](std::size_t, const lane_course& one) { return report_of({"x", "fronted"}, one); },
+      [&](std::size_t, const fallback::lane_report& report, nanoseconds) { ended.push_back(report); });
+  REQUIRE(ended.size() == 2);
+  CHECK(ended[1].outcome == outcome::cancelled);
+  CHECK(ended[1].given_up.size() == 1);
+}
+
+TEST_CASE("look-ups of a race share a connection to each resolver, and what they learn of it") {
+  const censor::model_path path{.round_trip = 100ms};
+  struct asking {
+    nanoseconds at;
+    milliseconds lasts;
+    bool answered;
+    std::size_t opened;
+    bool contacted = true;
+  };
+  struct row {
+    const char* profile;
+    std::vector<std::string> dropped;
+    std::vector<asking> asked;
+  };
+  const row rows[] = {
+      {"none", {}, {{0s, 300ms, true, 1}, {100ms, 200ms, true, 0}, {1s, 100ms, true, 0}}},
+      {"S26", {"9.9.9.9"}, {{0s, 4s, false, 1}, {1s, 3s, false, 0}, {5s, 0s, false, 0, false}, {14s, 4s, false, 1}}}};
+  for (const auto& row : rows) {
+    CAPTURE(row.profile);
+    censor::definitions defined;
+    if (!row.dropped.empty()) defined["shipped"] = row.dropped;
+    auto world = censor::world::make(row.profile, {.defined = defined, .seed = 1});
+    REQUIRE(world.has_value());
+    resolvers names(*world, path);
+    for (const auto& one : row.asked) {
+      CAPTURE(one.at.count());
+      const auto got = names.ask(0, one.at);
+      CHECK(got.answered == one.answered);
+      CHECK(got.lasts >= one.lasts);
+      CHECK(got.lasts <= one.lasts + 5ms);
+      REQUIRE(got.what.has_value() == one.contacted);
+      if (got.what) CHECK(got.what->opened.size() == one.opened);
+    }
+  }
 }

@@ -14,7 +14,7 @@ def run(*ms: int, connections: int = 1) -> dict:
 
 
 def cell(cold: int, warm: int, staggered: int, everything: int, sequential: int, **more: int) -> dict:
-    return {"scenario": "a", "rtt": 150, "loss": 0.01, "contacts": 9, "held_back": 1, "violations": 0, "unreported": 0, **more,
+    return {"scenario": "a", "rtt": 150, "loss": 0.01, "contacts": 9, "held_back": 1, "violations": 0, **more,
             "runs": {"cold": run(cold, cold, connections=3), "warm": run(warm, warm), "staggered": run(staggered, staggered),
                      "everything": run(everything, everything, connections=6), "sequential": run(sequential, sequential)},
             "alone": {"far": {**run(900, 900), "prescribed": [0, 0]}, "near": {**run(400, 400), "prescribed": [600, 600]},
@@ -76,7 +76,7 @@ class Report(unittest.TestCase):
 
     def test_wire_and_model(self):
         wire = {"rtt": 150, "loss": 0.01, "rows": [{"scenario": "a", "cold": [1200, 1100, 1000], "route": "near", "alone": [400, 470], "acted": 3}]}
-        self.assertIn("| a | 1.10 | 1.00 | +10% | 0.43 | 0.40 | +9% | near | 3 |", report.wire_table(wire, [cell(1000, 1, 1, 1, 1)]))
+        self.assertIn("| a | 1.10 | 1.00 | +10% | 0.43 | 0.40 | +9% | +0% | 50% / 100% | near | 3 |", report.wire_table(wire, [cell(1000, 1, 1, 1, 1)]))
         wire["rows"][0]["cold"] = [1200]
         self.assertIn("**+20%**", report.wire_table(wire, [cell(1000, 1, 1, 1, 1)]))
 

@@ -26,6 +26,7 @@ struct entrant {
   std::string kind{};
   std::chrono::milliseconds head_start{0}; ///< the first one only
   bool conspicuous = false, shows_name = false, plain_lookup = false;
+  bool timed = false;                ///< how long it takes on this network is remembered
   std::vector<base::place> places{}; ///< those known beforehand
 };
 

@@ -1,7 +1,6 @@
 #include "fallback/rank.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <tuple>
 
@@ -19,10 +18,25 @@ constexpr int behind_all = 100;
 /// Tenths: what differs by less is noise, and noise must not overrule the order of the file.
 int tenths(double odds) { return static_cast<int>(std::lround(odds * 10)); }
 
-/// 250 ms, 500, 1000 ...: what differs by less than two is noise too. Without a time: as if a second.
-int slowness(const odds& of) {
-  const auto ms = of.median_ms.value_or(1000);
-  return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(ms) / 250));
+/// Steps of a quarter: what differs by less is noise too.
+int steps(double ms) { return static_cast<int>(std::floor(std::log(std::max(ms, 1.0)) / std::log(1.25))); }
+
+/// Without a time: as if a second.
+double usual_ms(const odds& of) { return static_cast<double>(of.median_ms.value_or(1000)); }
+
+/// What going first costs: its usual time when it works, the others' waiting when it does not. By failures and not by
+/// odds, which grow with every win: who was compared once would never go before who has won often, however much
+/// quicker.
+double cost_of_waiting(const odds& of) {
+  const double fails = of.failures / (of.wins + of.failures + 1);
+  return (1 - fails) * usual_ms(of) + fails * static_cast<double>(head_start.count());
+}
+
+/// By a tenth, and by more than either of them varies.
+bool clearly_quicker(const odds& one, const odds& other) {
+  const auto spread = static_cast<double>(std::max(one.spread_ms.value_or(0), other.spread_ms.value_or(0)));
+  const double theirs = cost_of_waiting(other);
+  return cost_of_waiting(one) < theirs - std::max(theirs / 10, spread);
 }
 
 entrant entrant_of(const route& what, config::exposure exposure) {
@@ -52,13 +66,14 @@ standing standing_of(const ranked& one, config::exposure exposure) {
 bool before(const ranked& a, const ranked& b, config::exposure exposure) {
   const auto key = [exposure](const ranked& r) {
     const bool named = exposure == config::exposure::quiet && r.as.shows_name;
-    return std::tuple(r.why == standing::left_out, r.as.tier, named, -tenths(r.odds.of_winning()), slowness(r.odds),
-                      r.route);
+    return std::tuple(r.why == standing::left_out, r.as.tier, named, -tenths(r.odds.of_winning()),
+                      steps(usual_ms(r.odds)), r.route);
   };
   return key(a) < key(b);
 }
 
-/// The best proven one that may go first; `all` is sorted.
+/// Of the proven ones that may go first, the first in `all`, which is sorted, that none behind it is clearly quicker
+/// than.
 std::vector<ranked>::iterator winner_among(std::vector<ranked>& all, config::exposure exposure) {
   const bool quiet_ones = std::ranges::any_of(
       all, [](const ranked& r) { return !r.waits && r.why != standing::left_out && !r.as.conspicuous; });
@@ -66,8 +81,7 @@ std::vector<ranked>::iterator winner_among(std::vector<ranked>& all, config::exp
   for (auto one = all.begin(); one != all.end(); ++one) {
     if (one->waits || one->why == standing::left_out || !one->odds.proven()) continue;
     if (exposure == config::exposure::quiet && one->as.conspicuous && quiet_ones) continue;
-    const auto key = [](const ranked& r) { return std::tuple(-tenths(r.odds.of_winning()), slowness(r.odds)); };
-    if (best == all.end() || key(*one) < key(*best)) best = one;
+    if (best == all.end() || clearly_quicker(one->odds, best->odds)) best = one;
   }
   return best;
 }
@@ -105,6 +119,7 @@ std::vector<ranked> rank(std::span<const route> routes, const network_memory& me
     ranked one{i, entrant_of(routes[i], exposure), standing::configured, memory.waits(here, routes[i], now),
                memory.odds_of(here, routes[i], now)};
     const bool telling = visibility_of(routes[i]).cost == cost::telling;
+    one.as.timed = one.odds.median_ms.has_value();
     one.why = telling && exposure == config::exposure::quiet ? standing::left_out : standing_of(one, exposure);
     out.push_back(std::move(one));
   }

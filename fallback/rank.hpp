@@ -4,7 +4,7 @@
 //   - memory moves routes within their tier: better odds on this network first, then the quicker; even odds keep the
 //     order of the file, so that a route which was never tried is neither first nor last;
 //   - one proven winner crosses tiers: it goes first, with a head start of a second, and the others wait that long
-//     unless it fails. The best of the proven ones that are not under a penalty;
+//     unless it fails. Of the proven ones that are not under a penalty the one that is clearly the quickest;
 //   - exposure. fast: the order as it is. balanced: a conspicuous route stands a tier gap behind the quiet ones of its
 //     tier, but a proven one may still go first: to knock at closed doors before is no quieter. quiet: conspicuous ones
 //     stand behind all quiet ones, and start only when each of those has failed (schedule); a name of ours in the SNI

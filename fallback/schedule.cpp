@@ -1,12 +1,13 @@
 #include "fallback/schedule.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace landfall::fallback {
 
 namespace {
-constexpr double jitter = 0.2;
+constexpr double jitter = 0.2; // never later: docs/adr/0012
 constexpr auto never = base::steady_time::max();
 } // namespace
 
@@ -57,11 +58,9 @@ net::race_action schedule::next(base::steady_time now) {
 
 void schedule::progressed(std::size_t lane, base::stage at, base::steady_time now) {
   auto& state = lanes_[lane];
-  // A name that resolves is no progress on the way to the server: a poisoned answer is the fastest one.
-  if (state.at != phase::running || at < base::stage::connect || at <= state.reached) return;
-  state.reached = at;
-  if (lane == newest_ && line_[lane].head_start == std::chrono::milliseconds(0))
-    due_ = std::max(due_, std::min(now + delay_, state.started + longest_restart));
+  if (state.at != phase::running) return;
+  state.moved = now;
+  state.reached = std::max(state.reached, at);
 }
 
 void schedule::ended(std::size_t lane, lane_report report, base::steady_time) {
@@ -70,6 +69,7 @@ void schedule::ended(std::size_t lane, lane_report report, base::steady_time) {
   state.at = phase::done;
   // One that a penalty kept from running has failed: there is nothing to wait for.
   state.failed_hard = base::policy_of(report.outcome).hard || report.penalised_until;
+  state.brought = report.tier.has_value();
   if (!winner_ && ends_race(report)) winner_ = lane;
   ++failures_to_answer_;
   std::vector<bool> waiting(lanes_.size());
@@ -153,28 +153,26 @@ base::steady_time schedule::next_tier_due() const {
 }
 
 std::chrono::nanoseconds schedule::jittered_delay() {
-  const double factor = 1 - jitter + 2 * jitter * unit(random_);
+  const double factor = 1 - jitter * unit(random_);
   const std::chrono::nanoseconds delay = settings_.attempt_delay;
   return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(delay.count()) * factor));
 }
 
 void schedule::start(std::size_t lane, base::steady_time now) {
   lanes_[lane].at = phase::running;
-  lanes_[lane].started = now;
+  lanes_[lane].started = lanes_[lane].moved = now;
   if (line_[lane].tier > *tier_) {
     tier_ = line_[lane].tier;
     tier_opened_ = now;
   }
-  newest_ = lane;
-  delay_ = jittered_delay();
-  due_ = now + std::max<std::chrono::nanoseconds>(delay_, line_[lane].head_start);
+  due_ = now + std::max<std::chrono::nanoseconds>(jittered_delay(), line_[lane].head_start);
   if (failures_to_answer_ > 0) --failures_to_answer_;
 }
 
 net::race_action schedule::after_win(base::steady_time now) {
   if (!won_at_) {
     won_at_ = now;
-    if (compare_ > std::chrono::milliseconds(0)) companion_ = choose_companion();
+    if (compare_ > std::chrono::milliseconds(0)) companion_ = choose_companion(now);
   }
   if (!companion_) return net::finish{};
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
@@ -183,40 +181,83 @@ net::race_action schedule::after_win(base::steady_time now) {
     lane.told_to_stop = true;
     return net::cancel_lane{i};
   }
+  const auto until = *won_at_ + compare_;
+  const auto& one = lanes_[*companion_];
+  // One that the server answered. What ended before is the censor's work, and no reason to knock at another door.
+  const bool failed = one.at == phase::done && !one.brought && one.reached >= base::stage::tls;
+  if (failed && now < until && !std::exchange(replaced_, true)) {
+    const auto other = best_waiting();
+    if (!other) return net::finish{};
+    companion_ = other;
+  }
   auto& second = lanes_[*companion_];
-  if (second.at == phase::done || now >= *won_at_ + compare_) return net::finish{};
-  if (second.at != phase::waiting) return net::wait_until{*won_at_ + compare_};
+  if (second.at == phase::done || now >= until) return net::finish{};
+  if (second.at != phase::waiting) return net::wait_until{until};
   second.at = phase::running;
-  second.started = now;
+  second.started = second.moved = now;
   return net::start_lane{*companion_};
 }
 
-/// Of another kind before of another group; one that runs before one that would be started, and of those that run the
-/// one that is furthest.
-std::optional<std::size_t> schedule::choose_companion() const {
-  for (const bool other_kind : {true, false}) {
-    std::optional<std::size_t> best;
-    for (const auto i : line_.order()) {
-      if (lanes_[i].at != phase::running || (other_kind ? line_[i].kind == line_[*winner_].kind : !may_be_compared(i)))
-        continue;
-      if (!best || lanes_[i].reached > lanes_[*best].reached) best = i;
-    }
-    if (best) return best;
-    for (const auto i : line_.order())
-      if (lanes_[i].at == phase::waiting && may_be_compared(i) &&
-          (!other_kind || line_[i].kind != line_[*winner_].kind))
-        return i;
+/// One that runs and gets on costs nothing: of another kind first. Where there was no burst of starts, one of another
+/// kind that was never timed here is worth a connection. A lane at a standstill serves when no other may be started.
+std::optional<std::size_t> schedule::choose_companion(base::steady_time now) const {
+  const auto gets_on = best_running(now, false);
+  if (gets_on && other_kind(*gets_on)) return gets_on;
+  const auto fresh = best_waiting();
+  const auto lately = std::ranges::count_if(
+      lanes_, [&](const lane_state& one) { return one.at != phase::waiting && now < one.started + burst; });
+  const bool room = lately < settings_.max_lanes;
+  if (fresh && room && other_kind(*fresh) && !line_[*fresh].timed) return fresh;
+  if (gets_on) return gets_on;
+  if (fresh && room) return fresh;
+  const auto any = best_running(now, true);
+  return any ? any : fresh;
+}
+
+/// Of another kind, then the one that is furthest. Those that have just started, or answered and moved lately;
+/// `standing_too`: all.
+std::optional<std::size_t> schedule::best_running(base::steady_time now, bool standing_too) const {
+  std::optional<std::size_t> best;
+  const auto key = [this](std::size_t i) { return std::tuple(other_kind(i), lanes_[i].reached); };
+  for (const auto i : line_.order()) {
+    const auto& lane = lanes_[i];
+    if (lane.at != phase::running || !may_be_compared(i)) continue;
+    const bool gets_on = now < lane.started + settings_.attempt_delay ||
+                         (lane.reached >= base::stage::connect && now < lane.moved + silent_lane);
+    if ((gets_on || standing_too) && (!best || key(i) > key(*best))) best = i;
   }
-  return std::nullopt;
+  return best;
+}
+
+/// Not of a kind that failed in this race and brought nothing; never timed on this network; of another kind; as ranked.
+std::optional<std::size_t> schedule::best_waiting() const {
+  std::optional<std::size_t> best;
+  const auto key = [this](std::size_t i) { return std::tuple(!kind_failed(i), !line_[i].timed, other_kind(i)); };
+  for (const auto i : line_.order())
+    if (lanes_[i].at == phase::waiting && may_be_compared(i) && (!best || key(i) > key(*best))) best = i;
+  return best;
+}
+
+bool schedule::other_kind(std::size_t lane) const { return line_[lane].kind != line_[*winner_].kind; }
+
+bool schedule::kind_failed(std::size_t lane) const {
+  bool failed = false;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (line_[i].kind != line_[lane].kind) continue;
+    if (lanes_[i].brought) return false;
+    failed = failed || lanes_[i].failed_hard;
+  }
+  return failed;
 }
 
 /// Of another group; and to compare is no reason to be noticed.
 bool schedule::may_be_compared(std::size_t lane) const {
   const auto& winner = line_[*winner_];
   const auto& other = line_[lane];
-  if (!other.group.empty() && other.group == winner.group) return false;
-  const bool noticed = other.conspicuous && !winner.conspicuous && settings_.exposure != config::exposure::fast;
-  return !noticed || lanes_[lane].at == phase::running;
+  if (lane == winner_ || (!other.group.empty() && other.group == winner.group)) return false;
+  if (lanes_[lane].at == phase::running || !other.conspicuous) return true;
+  return settings_.exposure == config::exposure::fast ||
+         (winner.conspicuous && settings_.exposure == config::exposure::balanced);
 }
 
 } // namespace landfall::fallback

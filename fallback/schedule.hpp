@@ -1,18 +1,21 @@
 // schedule: which lane starts when. Pure: entrants, settings and what happened in; actions out (net::race_plan).
 //
 // Lanes start in order of tier, then as ranked; one whose group is full is passed over until there is room. The next
-// one starts `attempt_delay` after the last start (± 20 % from the given random source), restarted on progress of the
-// newest lane, 1.5 s in all; at once when a lane failed; a higher tier only `tier_gap` after the start of the last lane
-// of the tier before, or 1 s after it when that whole tier failed hard. At most `max_lanes` at a time (a lane without
-// SYN-ACK for 1.5 s no longer counts until it answers; 8 at most), `max_lanes_per_group` of one group (silent ones
-// count here: what is of one group fails together, and more SYNs to it only draw attention). A lane with a head start
-// runs alone for that long, unless it fails.
+// one starts `attempt_delay` after the last start, up to 20 % earlier (from the given random source), however far the
+// others are: a lane that a censor will stall makes the same progress as one that will win (docs/adr/0012). At once
+// when a lane failed; a higher tier only `tier_gap` after the start of the last lane of the tier before, or 1 s after
+// it when that whole tier failed hard. At most `max_lanes` at a time (a lane without SYN-ACK for 1.5 s no longer counts
+// until it answers; 8 at most), `max_lanes_per_group` of one group (silent ones count here: what is of one group fails
+// together, and more SYNs to it only draw attention). A lane with a head start runs alone for that long, unless it
+// fails.
 //
 // How a lane failed changes the plan of those that have not started (line_up.hpp).
 //
-// Decided by the first lane whose report `ends_race`, or when all ended. After a win one lane of another kind of route,
-// or else of another group, which already runs or would be the next, runs on for `compare` at most: two lists of one
-// version, or a newer one on another route, are seen only by who looks twice. All others are cancelled at the win.
+// Decided by the first lane whose report `ends_race`, or when all ended. After a win one lane of another group runs on
+// for `compare` at most: two lists of one version, or a newer one on another route, are seen only by who looks twice.
+// All others are cancelled at the win. Which one: what costs no connection before what does, another kind before the
+// same; where no burst went before, one that was never timed on this network is worth a connection, and so the memory
+// learns which route is the quickest. One that a server answered wrongly is followed by one more.
 #pragma once
 
 #include "fallback/line_up.hpp"
@@ -28,11 +31,11 @@ namespace landfall::fallback {
 /// After this long without SYN-ACK a lane no longer counts towards max_lanes: the address is probably dropped, and
 /// waiting for its deadline would let a few dropped routes starve all others.
 inline constexpr std::chrono::milliseconds silent_lane{1500};
-/// Progress of the newest lane puts the next start off until then at most, or a slow server would hold up the race.
-inline constexpr std::chrono::milliseconds longest_restart{1500};
 /// The tier gap when every route of the tier failed hard: there is nothing left to wait for but a burst to avoid.
 inline constexpr std::chrono::milliseconds hard_tier_gap{1000};
 inline constexpr std::size_t max_sockets = 8; ///< lanes running at a time, silent ones included
+/// In this time no more than max_lanes are started, one to be compared included: more would be a burst.
+inline constexpr std::chrono::milliseconds burst{2000};
 /// How long a second route may take to be compared with the winner: a whole fetch of a slow one.
 inline constexpr std::chrono::milliseconds compare_after_win{5000};
 
@@ -65,9 +68,10 @@ private:
   enum class phase : std::uint8_t { waiting, running, done };
   struct lane_state {
     phase at = phase::waiting;
-    base::steady_time started{};
-    base::stage reached = base::stage::none; ///< connect or later: SYN-ACK seen
+    base::steady_time started{}, moved{};    ///< moved: its latest progress
+    base::stage reached = base::stage::none; ///< from connect on: SYN-ACK seen
     bool failed_hard = false, told_to_stop = false;
+    bool brought = false; ///< an authentic list
   };
 
   [[nodiscard]] std::optional<std::size_t> candidate(int tier) const;
@@ -79,7 +83,11 @@ private:
   [[nodiscard]] std::chrono::nanoseconds jittered_delay();
   void start(std::size_t lane, base::steady_time now);
   [[nodiscard]] net::race_action after_win(base::steady_time now);
-  [[nodiscard]] std::optional<std::size_t> choose_companion() const;
+  [[nodiscard]] std::optional<std::size_t> choose_companion(base::steady_time now) const;
+  [[nodiscard]] std::optional<std::size_t> best_running(base::steady_time now, bool standing_too) const;
+  [[nodiscard]] std::optional<std::size_t> best_waiting() const;
+  [[nodiscard]] bool other_kind(std::size_t lane) const;
+  [[nodiscard]] bool kind_failed(std::size_t lane) const;
   [[nodiscard]] bool may_be_compared(std::size_t lane) const;
 
   line_up line_;
@@ -90,10 +98,9 @@ private:
   std::vector<lane_report> reports_;
   std::optional<std::size_t> winner_, companion_;
   std::optional<base::steady_time> won_at_; ///< and the companion chosen
+  bool replaced_ = false;                   ///< the companion, which failed
   std::optional<int> tier_;                 ///< the highest one open; nothing before the first call of next()
   base::steady_time tier_opened_{};
-  std::optional<std::size_t> newest_;  ///< the lane started last
-  std::chrono::nanoseconds delay_{};   ///< jittered anew for every start
   base::steady_time due_{};            ///< the next start within the open tiers, when no lane fails
   std::size_t failures_to_answer_ = 0; ///< each lets one lane start at once; lapses when none can
 };

@@ -25,41 +25,44 @@ using base::outcome;
 struct running {
   transfer& of;
   asio::steady_timer& changed;
+  curl_loop& in;
 };
 
 } // namespace
 
 struct client::impl {
-  impl(asio::any_io_executor on, net::socket_options with, resolver& by)
-      : executor(std::move(on)), socket(std::move(with)), names(by) {}
+  impl(asio::any_io_executor on, net::socket_options with, resolver& by, connections how)
+      : executor(std::move(on)), socket(std::move(with)), names(by), shares(how == connections::shared) {}
 
   asio::any_io_executor executor;
   net::socket_options socket;
   resolver& names;
-  std::unique_ptr<curl_loop> loop; ///< made at the first request
+  bool shares;
+  std::shared_ptr<curl_loop> loop; ///< made at the first request; held by each that runs in it
   std::map<CURL*, running> transfers;
 
-  curl_loop& started();
+  std::shared_ptr<curl_loop> started();
   void stepped();
   void ended(CURL* easy, CURLcode code);
+  void fail_those_who_wait(const running& failed);
   awaitable<result<response>> run(const request& what, origin to, destination by, base::steady_time end);
   awaitable<result<response>> run_carried(const request& what, origin to, base::steady_time end);
   awaitable<result<destination>> way_to(const request& what, std::string host, std::uint16_t port);
   awaitable<result<response>> get(request what);
 };
 
-curl_loop& client::impl::started() {
+std::shared_ptr<curl_loop> client::impl::started() {
   if (!loop) {
     curl_loop::events tell{[this] { stepped(); }, [this](CURL* easy, CURLcode code) { ended(easy, code); }};
-    loop = std::make_unique<curl_loop>(executor, std::move(tell));
+    loop = std::make_shared<curl_loop>(executor, std::move(tell), shares);
   }
-  return *loop;
+  return loop;
 }
 
 void client::impl::stepped() {
   for (auto& [easy, one] : transfers) {
     if (one.of.look()) one.changed.cancel();
-    if (one.of.between_addresses()) loop->nudge(easy);
+    if (one.of.between_addresses()) one.in.nudge(easy);
   }
 }
 
@@ -68,24 +71,38 @@ void client::impl::ended(CURL* easy, CURLcode code) {
   if (found == transfers.end()) return;
   found->second.of.finish(code);
   found->second.changed.cancel();
+  fail_those_who_wait(found->second);
+}
+
+/// Where connections are shared: each of those who wait for the one that could not be opened would open another in
+/// vain, as soon as libcurl is entered again.
+void client::impl::fail_those_who_wait(const running& failed) {
+  if (!shares || !failed.of.could_not_connect()) return;
+  for (auto& [easy, other] : transfers) {
+    if (&other.in != &failed.in || !other.of.waits_for_connection()) continue;
+    other.of.end_with(failed.of.ended()->error());
+    other.changed.cancel();
+  }
 }
 
 awaitable<result<response>> client::impl::run(const request& what, origin to, destination by, base::steady_time end) {
-  transfer one(what, std::move(to), by, socket, started());
+  const auto in = started();
+  transfer one(what, std::move(to), by, socket, *in);
   if (one.ended()) co_return *one.ended();
   asio::steady_timer changed(executor);
   // Leaves the loop however this coroutine ends, destroyed with its context included.
   struct membership {
     impl& of;
+    curl_loop& in;
     transfer& one;
     ~membership() {
-      of.loop->remove(one.handle());
+      in.remove(one.handle());
       of.transfers.erase(one.handle());
     }
   };
-  transfers.emplace(one.handle(), running{one, changed});
-  const membership inside{*this, one};
-  const auto added = loop->add(one.handle());
+  transfers.emplace(one.handle(), running{one, changed, *in});
+  const membership inside{*this, *in, one};
+  const auto added = in->add(one.handle());
   if (added != CURLE_OK) co_return fail(outcome::local_error, curl().easy_strerror(added));
   while (!one.ended()) {
     const bool cancelled = co_await net::was_cancelled();
@@ -100,6 +117,7 @@ awaitable<result<response>> client::impl::run(const request& what, origin to, de
     changed.expires_at(std::min(end, one.deadline()));
     (void)co_await changed.async_wait(net::as_result);
   }
+  fail_those_who_wait({one, changed, *in});
   one.tell_seen();
   co_return *one.ended();
 }
@@ -180,9 +198,11 @@ awaitable<result<response>> client::impl::get(request what) {
   co_return got;
 }
 
-client::client(asio::any_io_executor executor, net::socket_options socket, resolver& names)
-    : impl_(std::make_unique<impl>(std::move(executor), std::move(socket), names)) {}
+client::client(asio::any_io_executor executor, net::socket_options socket, resolver& names, connections how)
+    : impl_(std::make_unique<impl>(std::move(executor), std::move(socket), names, how)) {}
 client::~client() = default;
+
+void client::close_connections() noexcept { impl_->loop.reset(); }
 
 awaitable<result<response>> client::get(request what) { return impl_->get(std::move(what)); }
 

@@ -3,8 +3,9 @@
 // One client per sidecar; made idle: curl_global_init, the multi handle and TLS contexts come with the first request.
 // TLS >= 1.2, X25519MLKEM768 offered first, certificates always verified, HTTP/2 offered, no compression, no redirects,
 // no cookies, no proxy but the one that the request names (nothing of the environment), a connection of its own for
-// every request and no TLS session resumed (a ticket would link one network to the next). Sockets come from net::apply.
-// Names are resolved by http::resolver, never by curl; through a proxy by that, and never here.
+// every request (but for a client that shares) and no TLS session resumed (a ticket would link one network to the
+// next). Sockets come from net::apply. Names are resolved by http::resolver, never by curl; through a proxy by that,
+// and never here.
 //
 // How what was seen becomes a class (in this order of evidence):
 //   the certificate was judged      tls_certificate, clock_suspect
@@ -80,9 +81,15 @@ struct response {
   std::string tls_version;
 };
 
+/// fresh: a connection of its own for every request, so that no route's failure is another's, and the bytes of each are
+/// known. shared: requests to one server go over one connection (HTTP/2; else four at most), which stays open until
+/// `close_connections`. For look-ups alone: what one of them learns of the way there holds for all.
+enum class connections : std::uint8_t { fresh, shared };
+
 class client {
 public:
-  client(asio::any_io_executor executor, net::socket_options socket, resolver& names);
+  client(asio::any_io_executor executor, net::socket_options socket, resolver& names,
+         connections how = connections::fresh);
   ~client(); ///< every request must have ended
 
   /// Errors: not_modified (304), http_status(code; redirects too), tls_certificate, clock_suspect (dates alone),
@@ -92,6 +99,9 @@ public:
   /// not by a connection of our own.
   /// Cancellation removes the transfer at once and completes the waiting coroutine.
   [[nodiscard]] awaitable<result<response>> get(request what);
+
+  /// Requests that come now open another connection. Those that are open close with their last request, or at once.
+  void close_connections() noexcept;
 
   /// "libcurl/7.88.1 OpenSSL/3.5.7 c-ares/1.18.1": for `landfall --version`, and asserted by a test.
   [[nodiscard]] static std::string versions();

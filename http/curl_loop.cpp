@@ -11,8 +11,12 @@
 
 namespace landfall::http {
 
-curl_loop::curl_loop(asio::any_io_executor executor, events tell)
-    : executor_(std::move(executor)), tell_(std::move(tell)), timer_(executor_),
+namespace {
+constexpr long most_to_a_host = 4; // connections: more would be a burst (design §9)
+} // namespace
+
+curl_loop::curl_loop(asio::any_io_executor executor, events tell, bool shares)
+    : executor_(std::move(executor)), tell_(std::move(tell)), shares_(shares), timer_(executor_),
       self_(std::make_shared<curl_loop*>(this)) {
   multi_ = curl().multi_init();
   if (!multi_) throw std::bad_alloc();
@@ -20,7 +24,9 @@ curl_loop::curl_loop(asio::any_io_executor executor, events tell)
   curl().multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl().multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &curl_loop::on_timer);
   curl().multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
-  curl().multi_setopt(multi_, CURLMOPT_PIPELINING, CURLPIPE_NOTHING); // no transfer shares another route's connection
+  // No transfer shares another route's connection.
+  curl().multi_setopt(multi_, CURLMOPT_PIPELINING, shares_ ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+  if (shares_) curl().multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, most_to_a_host);
 }
 
 curl_loop::~curl_loop() {
@@ -35,11 +41,21 @@ CURLcode curl_loop::add(CURL* easy) {
 
 void curl_loop::remove(CURL* easy) {
   curl().multi_remove_handle(multi_, easy);
+  if (shares_) return; // others may be on the same socket; close_socket hears of its end
   // What libcurl closed without a word; our duplicate would keep the connection open.
   std::erase_if(watches_, [easy](auto& entry) {
     if (entry.second.by == easy) entry.second.socket->stop();
     return entry.second.by == easy;
   });
+}
+
+int curl_loop::close_socket(void* self, curl_socket_t descriptor) {
+  auto& me = *static_cast<curl_loop*>(self);
+  if (const auto found = me.watches_.find(descriptor); found != me.watches_.end()) {
+    found->second.socket->stop();
+    me.watches_.erase(found);
+  }
+  return ::close(descriptor);
 }
 
 bool curl_loop::without_socket(CURL* easy) const {

@@ -1,4 +1,5 @@
-// curl_loop: libcurl's multi interface driven by Asio. Knows sockets and timers, nothing of requests.
+// curl_loop: libcurl's multi interface driven by Asio. Knows sockets and timers, nothing of requests. What it keeps
+// open goes with it.
 #pragma once
 
 #include "http/curl.hpp"
@@ -20,13 +21,16 @@ public:
     std::function<void()> stepped;
     std::function<void(CURL*, CURLcode)> ended;
   };
-  curl_loop(asio::any_io_executor executor, events tell);
+  /// `shares`: transfers to one server go over one connection where it speaks HTTP/2, over four at most where it does
+  /// not, and connections outlive them.
+  curl_loop(asio::any_io_executor executor, events tell, bool shares);
   ~curl_loop(); ///< all transfers must have been removed
   curl_loop(const curl_loop&) = delete;
   curl_loop& operator=(const curl_loop&) = delete;
 
   [[nodiscard]] CURLcode add(CURL* easy);
   void remove(CURL* easy);
+  [[nodiscard]] bool shares() const noexcept { return shares_; }
 
   /// True when libcurl waits on no socket for this transfer.
   [[nodiscard]] bool without_socket(CURL* easy) const;
@@ -37,6 +41,9 @@ public:
   /// libcurl would else mistake the new one for the old (see watch.hpp). -1: no descriptor left, `descriptor` closed.
   [[nodiscard]] int fresh_number(int descriptor);
 
+  /// CURLOPT_CLOSESOCKETFUNCTION where connections are shared, with the loop as its data.
+  static int close_socket(void* self, curl_socket_t descriptor);
+
 private:
   static int on_socket(CURL* easy, curl_socket_t descriptor, int what, void* self, void* unused);
   static int on_timer(CURLM* multi, long milliseconds, void* self);
@@ -44,6 +51,7 @@ private:
 
   asio::any_io_executor executor_;
   events tell_;
+  bool shares_;
   asio::steady_timer timer_;
   CURLM* multi_;
   struct watched {

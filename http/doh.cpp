@@ -35,6 +35,9 @@ http::request request_for(const doh_question& what, std::string_view question) {
   out.max_body = max_message;
   out.ca_file = what.ca_file;
   out.connect = out.tls = out.first_byte = out.whole = what.timeout;
+  out.progress = [heard = what.heard](stage at) {
+    if (at == stage::connect && heard) heard();
+  };
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "http/dns_message.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,7 @@ struct doh_question {
   doh_server server;
   std::string ca_file; ///< PEM; empty: the system's
   std::chrono::milliseconds timeout{4000};
+  std::function<void()> heard{}; ///< called when the resolver answers the SYN; not on a connection that stands already
 };
 
 /// Dates of certificates alone are no reason to refuse: a clock that is years off must not leave a machine without

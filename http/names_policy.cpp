@@ -16,7 +16,8 @@ using base::stage;
 using namespace std::chrono_literals;
 
 constexpr auto noise = 10ms;            // a resolver nearer than that cannot be told from a forger by time
-constexpr auto https_delay = 500ms;     // three round trips and an answer, on most networks
+constexpr auto https_delay = 500ms;     // without a SYN-ACK: one comes sooner, or not at all
+constexpr auto https_patience = 1500ms; // with one: three round trips and an answer from far away
 constexpr auto plain_patience = 1500ms; // a resolver that is there answers sooner, or not at all
 
 bool is_public(const boost::asio::ip::address& address) {
@@ -111,17 +112,23 @@ std::chrono::milliseconds ask_plan::patience(const group& of) const noexcept {
   return &of == &groups_[0] ? std::chrono::milliseconds(https_delay) : plain_patience;
 }
 
+base::steady_time ask_plan::due(const group& of) const {
+  const bool heard = &of == &groups_[0] && of.running > 0 && heard_ && heard_(of.next - 1);
+  return heard ? std::max(of.due, of.started + https_patience) : of.due;
+}
+
 net::race_action ask_plan::next(base::steady_time now) {
   auto wake = base::steady_time::max();
   bool over = true;
   for (auto& one : groups_) {
     if (one.next < one.end) {
-      if (!found_ && (one.running == 0 || now >= one.due)) {
+      if (!found_ && (one.running == 0 || now >= due(one))) {
+        one.started = now;
         one.due = now + patience(one);
         ++one.running;
         return net::start_lane{one.next++};
       }
-      wake = std::min(wake, one.due);
+      wake = std::min(wake, due(one));
     }
     over = over && one.running == 0;
   }
@@ -134,6 +141,7 @@ void ask_plan::ended(std::size_t lane, result<dns_answer> answer, base::steady_t
   auto& mine = groups_[over_https ? 0 : 1];
   --mine.running;
   mine.due = now; // whoever is next need not wait
+  mine.started = base::steady_time::min();
   if (!answer) {
     auto& kept = answer.error().what == outcome::dns_poisoned ? doubted_ : failed_;
     if (!kept && answer.error().what != outcome::cancelled) kept = std::move(answer).error();

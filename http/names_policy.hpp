@@ -22,6 +22,7 @@
 #include "net/race.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -65,12 +66,16 @@ struct plain_evidence {
 
 /// Which resolver is asked when. Lanes are numbered: those over HTTPS first, then the plaintext ones.
 ///
-/// Over HTTPS the next is asked after 500 ms or at once when one failed: each more of them learns the name. Plaintext
+/// Over HTTPS the next is asked at once when one failed, after 500 ms when the one before has not answered our SYN, and
+/// after 1.5 s when it has: each more of them learns the name, and is one more connection to be seen. Plaintext
 /// resolvers start beside them, the next when one was doubted, failed, or was silent for 1.5 s. The first answer with
 /// something in it ends it. That there is no such name is believed only when nobody who was asked says otherwise.
 class ask_plan final : public net::race_plan<result<dns_answer>> {
 public:
-  ask_plan(std::size_t over_https, std::size_t plain) : groups_{{0, over_https}, {over_https, over_https + plain}} {}
+  /// Whether the resolver of this lane has answered the SYN, for whichever look-up. Empty: never.
+  using heard_fn = std::function<bool(std::size_t lane)>;
+  ask_plan(std::size_t over_https, std::size_t plain, heard_fn heard = {})
+      : groups_{{0, over_https}, {over_https, over_https + plain}}, heard_(std::move(heard)) {}
 
   [[nodiscard]] net::race_action next(base::steady_time now) override;
   void progressed(std::size_t, base::stage, base::steady_time) override {}
@@ -84,10 +89,13 @@ private:
     std::size_t next, end; ///< lanes not yet started
     std::size_t running = 0;
     base::steady_time due = base::steady_time::min();
+    base::steady_time started = base::steady_time::min(); ///< the last one, unless one failed since
   };
   [[nodiscard]] std::chrono::milliseconds patience(const group& of) const noexcept;
+  [[nodiscard]] base::steady_time due(const group& of) const;
 
   group groups_[2];
+  heard_fn heard_;
   std::optional<dns_answer> found_, denied_;
   bool denied_over_https_ = false;
   std::optional<base::failure> doubted_, failed_;

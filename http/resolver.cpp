@@ -7,9 +7,8 @@
 #include "http/happy.hpp"
 #include "net/deadline.hpp"
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -25,7 +24,7 @@ using namespace std::chrono_literals;
 using addresses = std::vector<asio::ip::address>;
 
 constexpr auto resolution_delay = 50ms; // RFC 8305 §8
-constexpr int max_at_once = 2;          // look-ups of two connections each: four to one host are no burst (design §9)
+constexpr auto rest = 10s;              // of a resolver that failed: it will not be another one a moment later
 constexpr std::size_t max_plain = 3;    // as many as resolv.conf may name
 
 /// In the form that policies compare: lower case, without the dot at the end.
@@ -42,6 +41,23 @@ addresses at_most(addresses found, std::size_t most) {
 
 addresses loopback() { return {asio::ip::address_v6::loopback(), asio::ip::address_v4::loopback()}; }
 
+/// A resolver over HTTPS, and what is known of it since its connections were closed last.
+struct doh_peer {
+  doh_peer(doh_server where, const asio::any_io_executor& on, const net::socket_options& socket, resolver& names)
+      : at(std::move(where)), https(on, socket, names, connections::shared) {}
+
+  doh_server at;
+  client https;       ///< never looks a name up: its requests carry addresses
+  bool heard = false; ///< it answered the SYN
+  std::optional<base::steady_time> failed{};
+
+  void forget() {
+    heard = false;
+    failed.reset();
+  }
+  [[nodiscard]] bool rests() const { return failed && std::chrono::steady_clock::now() < *failed + rest; }
+};
+
 /// What is asked, the same for all lanes.
 struct question {
   std::string name;
@@ -53,21 +69,17 @@ struct question {
 
 struct resolver::impl {
   impl(resolver& self, const asio::any_io_executor& on, resolver_options with)
-      : executor(on), options(std::move(with)), https(on, options.socket, self), turn(on, base::steady_time::max()) {
+      : executor(on), options(std::move(with)) {
     for (const auto& one : options.doh)
-      if (auto parsed = doh_server::parse(one)) servers.push_back(std::move(*parsed));
-    busy.resize(servers.size());
+      if (auto parsed = doh_server::parse(one)) servers.emplace_back(std::move(*parsed), on, options.socket, self);
   }
 
   asio::any_io_executor executor;
   resolver_options options;
-  std::vector<doh_server> servers;
-  client https;            ///< never looks a name up: its requests carry addresses
-  std::vector<int> busy;   ///< look-ups at each server
-  asio::steady_timer turn; ///< cancelled when one ends
+  std::deque<doh_peer> servers; ///< they stay where they are
+  std::uint64_t era = 0;        ///< grows when the connections are closed: what older look-ups learn is not about now
 
-  awaitable<result<dns_answer>> over_https(doh_server server, question what);
-  awaitable<result<dns_answer>> when_free(std::size_t server, question what);
+  awaitable<result<dns_answer>> over_https(std::size_t server, question what);
   awaitable<result<dns_answer>> in_plaintext(std::string server, question what);
   awaitable<result<dns_answer>> run_lane(std::size_t lane, question what);
   awaitable<result<dns_answer>> race(question what);
@@ -75,13 +87,17 @@ struct resolver::impl {
   awaitable<result<addresses>> resolve(std::string name, name_kind kind);
 };
 
-awaitable<result<dns_answer>> resolver::impl::over_https(doh_server server, question what) {
+awaitable<result<dns_answer>> resolver::impl::over_https(std::size_t server, question what) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  auto& by = servers[server];
+  if (by.rests()) co_return fail(outcome::unreachable, "this resolver failed a moment ago", stage::resolve);
+  const auto since = era;
   net::scope children(executor);
   std::vector<std::optional<result<dns_answer>>> parts(what.types.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    doh_question one{what.name, what.types[i], server, options.doh_ca, options.timeout / 2};
-    children.spawn(net::detail::keep(ask_doh(https, std::move(one)), parts[i]));
+    doh_question one{what.name, what.types[i], by.at, options.doh_ca, options.timeout / 2};
+    one.heard = [&by, since, this] { by.heard = by.heard || since == era; };
+    children.spawn(net::detail::keep(ask_doh(by.https, std::move(one)), parts[i]));
   }
   auto until = base::steady_time::max();
   bool cancelled = co_await net::was_cancelled();
@@ -100,29 +116,12 @@ awaitable<result<dns_answer>> resolver::impl::over_https(doh_server server, ques
   const bool late = co_await net::was_cancelled();
   if (cancelled || late) co_return fail(outcome::cancelled, {}, stage::resolve);
   auto merged = merge(came);
-  if (!merged) co_return merged;
-  co_return only_public(std::move(*merged), options.lab);
-}
-
-awaitable<result<dns_answer>> resolver::impl::when_free(std::size_t server, question what) {
-  co_await asio::this_coro::throw_if_cancelled(false);
-  while (busy[server] >= max_at_once) {
-    (void)co_await turn.async_wait(net::as_result);
-    const bool cancelled = co_await net::was_cancelled();
-    if (cancelled) co_return fail(outcome::cancelled, {}, stage::resolve);
+  if (merged) co_return only_public(std::move(*merged), options.lab);
+  if (merged.error().what != outcome::local_error && since == era) {
+    by.forget();
+    by.failed = std::chrono::steady_clock::now();
   }
-  struct place_taken {
-    impl& of;
-    int& count;
-    ~place_taken() {
-      --count;
-      of.turn.cancel();
-    }
-  };
-  const place_taken here{*this, ++busy[server]};
-  auto op = over_https(servers[server], std::move(what));
-  auto answer = co_await std::move(op);
-  co_return answer;
+  co_return merged;
 }
 
 awaitable<result<dns_answer>> resolver::impl::in_plaintext(std::string server, question what) {
@@ -134,7 +133,7 @@ awaitable<result<dns_answer>> resolver::impl::in_plaintext(std::string server, q
 
 awaitable<result<dns_answer>> resolver::impl::run_lane(std::size_t lane, question what) {
   if (lane < servers.size()) {
-    auto op = when_free(lane, std::move(what));
+    auto op = over_https(lane, std::move(what));
     co_return co_await std::move(op);
   }
   auto server = what.plain[lane - servers.size()];
@@ -143,7 +142,7 @@ awaitable<result<dns_answer>> resolver::impl::run_lane(std::size_t lane, questio
 }
 
 awaitable<result<dns_answer>> resolver::impl::race(question what) {
-  ask_plan plan(servers.size(), what.plain.size());
+  ask_plan plan(servers.size(), what.plain.size(), [this](std::size_t lane) { return servers[lane].heard; });
   std::function<awaitable<result<dns_answer>>(std::size_t, net::progress_fn)> lanes =
       [this, what](std::size_t lane, const net::progress_fn&) { return run_lane(lane, what); };
   auto op = net::race(plan, std::move(lanes), base::system_clock());
@@ -194,6 +193,14 @@ awaitable<result<addresses>> resolver::impl::resolve(std::string name, name_kind
 resolver::resolver(asio::any_io_executor executor, resolver_options options)
     : impl_(std::make_unique<impl>(*this, executor, std::move(options))) {}
 resolver::~resolver() = default;
+
+void resolver::close_connections() noexcept {
+  ++impl_->era;
+  for (auto& one : impl_->servers) {
+    one.https.close_connections();
+    one.forget();
+  }
+}
 
 awaitable<result<addresses>> resolver::resolve(std::string name, name_kind kind) {
   return impl_->resolve(std::move(name), kind);

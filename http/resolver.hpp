@@ -9,7 +9,9 @@
 //   a front                          DNS over HTTPS and plaintext at once; what of plaintext is believed:
 //   names_policy.hpp
 //
-// Answers are not cached: the lists are.
+// Answers are not cached: the lists are. Look-ups over HTTPS share a connection to each resolver, from the first that
+// asks it until `close_connections`: a connection for each question is what an observer sees and waits for three round
+// trips. What one of them learns holds for all: a resolver that failed is left alone for 10 s.
 #pragma once
 
 #include "http/names_policy.hpp"
@@ -60,6 +62,11 @@ public:
   /// Records of one type, /etc/hosts aside. `exists` false: no such name. Errors: as above.
   [[nodiscard]] awaitable<result<dns_answer>> ask(std::string name, record_type type,
                                                   name_kind kind = name_kind::sensitive);
+
+  /// Closes the connections to resolvers over HTTPS, those in use with their last look-up, and forgets which resolvers
+  /// failed. To be called when a race or a poll is over, since what stays open is seen, and on another network, since a
+  /// connection that moved along would link the two.
+  void close_connections() noexcept;
 
 private:
   struct impl;

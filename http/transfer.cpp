@@ -60,8 +60,9 @@ result<origin> origin_of(const std::string& url) {
 
 transfer::transfer(const request& asked, origin to, const destination& by, net::socket_options socket, curl_loop& loop)
     : asked_(asked), to_(std::move(to)), socket_(std::move(socket)), loop_(loop),
-      rules_{to_.host, asked.pins, asked.tls_time, asked.ignore_dates, asked.sni, asked.split_hello},
-      easy_(curl().easy_init()) {
+      handshake_(std::make_shared<handshake>(
+          handshake{{to_.host, asked.pins, asked.tls_time, asked.ignore_dates, asked.sni, asked.split_hello}, {}})),
+      tls_(handshake_->seen), easy_(curl().easy_init()) {
   enter(stage::connect, asked_.connect, false);
   if (easy_) set_up(by);
   if (!easy_) ended_ = fail(outcome::local_error, "out of memory");
@@ -80,8 +81,7 @@ void transfer::set_up(const destination& by) {
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(CURLOPT_USERAGENT, user_agent);
-  set(CURLOPT_FRESH_CONNECT, 1L);
-  set(CURLOPT_FORBID_REUSE, 1L);
+  set_connection();
   set(CURLOPT_SSL_SESSIONID_CACHE, 0L);
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_CAPATH, static_cast<char*>(nullptr)); // the bundle alone: libcurl then keeps it parsed for a day
@@ -99,6 +99,17 @@ void transfer::set_up(const destination& by) {
       static_cast<long>(asked_.whole.count()) + 1000); // ours are shorter; not libcurl's 300 s
   set_headers();
   set_destination(by);
+}
+
+void transfer::set_connection() {
+  if (loop_.shares()) {
+    set(CURLOPT_PIPEWAIT, 1L); // for the one that is being opened
+    set(CURLOPT_CLOSESOCKETFUNCTION, &curl_loop::close_socket);
+    set(CURLOPT_CLOSESOCKETDATA, &loop_); // not this transfer: connections outlive it
+  } else {
+    set(CURLOPT_FRESH_CONNECT, 1L);
+    set(CURLOPT_FORBID_REUSE, 1L);
+  }
 }
 
 void transfer::set_headers() {
@@ -252,6 +263,11 @@ void transfer::end_with(base::failure why) {
   } else {
     ended_ = std::move(why);
   }
+}
+
+bool transfer::could_not_connect() const {
+  const bool failed = ended_ && ended_->has_error() && ended_->error().what != outcome::cancelled;
+  return failed && !opened_.empty() && !tls_.done;
 }
 
 void transfer::tell_seen() const {

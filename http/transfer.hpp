@@ -52,6 +52,11 @@ public:
   /// server's addresses are raced one by one (happy.hpp).
   [[nodiscard]] bool between_addresses();
 
+  /// Ended in a failure of a connection that it opened itself and that never stood.
+  [[nodiscard]] bool could_not_connect() const;
+  /// Has opened none itself: waits for another transfer's, or uses it.
+  [[nodiscard]] bool waits_for_connection() const noexcept { return !ended_ && opened_.empty(); }
+
   void finish(CURLcode code);
   /// Tells request::seen, once it has ended.
   void tell_seen() const;
@@ -65,6 +70,7 @@ private:
     asio::ip::tcp::endpoint to;
   };
   void set_up(const destination& by);
+  void set_connection();
   void set_headers();
   void set_destination(const destination& by);
   void set_proxy(const proxy& through, const std::vector<asio::ip::address>& addresses);
@@ -97,8 +103,13 @@ private:
   origin to_;
   net::socket_options socket_;
   curl_loop& loop_;
-  tls_rules rules_;
-  tls_evidence tls_;
+  /// Of one connection, which may outlive the transfer that opened it: OpenSSL's context holds it too.
+  struct handshake {
+    tls_rules rules;
+    tls_evidence seen;
+  };
+  std::shared_ptr<handshake> handshake_;
+  const tls_evidence& tls_; ///< untouched when the connection is another transfer's
 
   base::stage at_ = base::stage::connect;
   base::steady_time deadline_;

@@ -49,6 +49,17 @@ std::string media_type(std::string_view value) {
   return out;
 }
 
+void let_go(void*, void* kept, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::shared_ptr<void>*>(kept); }
+
+/// `what` lives as long as the context, which lives as long as its connection.
+bool keep_with(SSL_CTX* context, const std::shared_ptr<void>& what) {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &let_go);
+  auto kept = std::make_unique<std::shared_ptr<void>>(what);
+  if (SSL_CTX_set_ex_data(context, index, kept.get()) != 1) return false;
+  (void)kept.release(); // let_go deletes it
+  return true;
+}
+
 bool out_of_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
 
 } // namespace
@@ -88,7 +99,9 @@ curl_socket_t transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
 
 CURLcode transfer::on_context(CURL*, void* context, void* self) {
   auto& me = *static_cast<transfer*>(self);
-  if (prepare(static_cast<SSL_CTX*>(context), me.rules_, me.tls_)) return CURLE_OK;
+  auto* const of_connection = static_cast<SSL_CTX*>(context);
+  if (keep_with(of_connection, me.handshake_) && prepare(of_connection, me.handshake_->rules, me.handshake_->seen))
+    return CURLE_OK;
   me.verdict_ = fail(outcome::local_error, "OpenSSL refuses our settings", stage::tls);
   return CURLE_SSL_CONNECT_ERROR;
 }

@@ -132,6 +132,7 @@ awaitable<void> engine::race() {
   handed_.clear();
   ++race_number_;
   auto ended = co_await fallback::race_routes(race_number_, routes_.usable, context());
+  through_.names.close_connections();
   const bool cut = ended && ended->interrupted;
   raced_ = !cut;
   if (ended) {
@@ -170,6 +171,7 @@ awaitable<void> engine::poll() {
   const bool roots_first = pace_.polled(clock_.steady(), route ? route->kind : std::string());
   if (route == nullptr) co_return;
   const auto report = co_await fallback::poll_route(*route, context(), roots_first);
+  through_.names.close_connections();
   base::log(base::level::debug, "poll of {}: {}", report.route, base::name(report.outcome));
   held_->save_memory();
   refresh_routes();
@@ -194,6 +196,7 @@ void engine::on_trust(const trust::event& happened) {
 
 /// Penalties stay with the network where they were earned. A race that runs notices by itself.
 void engine::on_network() {
+  through_.names.close_connections();
   pace_.network_changed(clock_.steady());
   poked_.notify();
   changed_.notify();

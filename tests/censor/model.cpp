@@ -142,6 +142,7 @@ private:
   void open(std::uint16_t port) {
     flow_ = {{client(), port}, route_.server, transport::tcp};
     ++trace_.connections;
+    trace_.opened.push_back(since());
   }
 
   bool connect() {

@@ -68,6 +68,7 @@ struct trace {
   base::place where;                          ///< what a penalty is put on
   std::uint64_t bytes_up = 0, bytes_down = 0; ///< that reached the other side
   unsigned connections = 0;                   ///< TLS or random ones: what an observer counts
+  std::vector<milliseconds> opened{};         ///< when each was begun
 };
 
 struct world_options {

@@ -1,4 +1,5 @@
 // Weeks of races on several networks, at random: nobody is tried inside a penalty, and the memory keeps its bounds.
+#include "chance.hpp"
 #include "fallback/evidence.hpp"
 #include "simulator.hpp"
 
@@ -6,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <random>
 
 using namespace landfall;
 using namespace landfall::simulation;
@@ -16,19 +16,6 @@ using base::outcome;
 namespace {
 
 constexpr base::unix_time hour = 3600;
-
-class chance {
-public:
-  explicit chance(std::uint64_t seed) : random_(seed) {}
-  int upto(int most) { return static_cast<int>(random_() % static_cast<unsigned>(most + 1)); }
-  bool in(int n) { return upto(n - 1) == 0; }
-  template <class T> T of(std::initializer_list<T> what) {
-    return what.begin()[upto(static_cast<int>(what.size()) - 1)];
-  }
-
-private:
-  std::mt19937_64 random_;
-};
 
 std::vector<model> some_routes(chance& dice) {
   std::vector<model> out;

@@ -13,19 +13,6 @@ namespace {
 
 constexpr base::unix_time hour = 3600;
 
-race_result race(sidecar& s, std::vector<fallback::route> routes) {
-  auto out = run(race_routes(1, std::move(routes), s.context()));
-  REQUIRE(out.has_value());
-  return std::move(*out);
-}
-
-const lane_report& of(const race_result& from, std::string_view route) {
-  for (const auto& lane : from.lanes)
-    if (lane.route == route) return lane;
-  REQUIRE_MESSAGE(false, "no report of that route");
-  return from.lanes.front();
-}
-
 std::shared_ptr<server> slow(std::shared_ptr<server> what, std::chrono::milliseconds by) {
   what->list_after = by;
   return what;

@@ -13,21 +13,6 @@ using fallback::race_routes;
 
 namespace {
 
-race_result race(sidecar& s, std::vector<fallback::route> routes, fallback::epoch_fn epoch = {}) {
-  auto context = s.context();
-  context.epoch = std::move(epoch);
-  auto out = run(race_routes(1, std::move(routes), context));
-  REQUIRE(out.has_value());
-  return std::move(*out);
-}
-
-const lane_report& of(const race_result& from, std::string_view route) {
-  for (const auto& lane : from.lanes)
-    if (lane.route == route) return lane;
-  REQUIRE_MESSAGE(false, "no report of that route");
-  return from.lanes.front();
-}
-
 const base::place dropped{"198.51.100.7", 443, {}};
 
 std::shared_ptr<server> failing_at(base::place where, outcome how, stage at, std::chrono::milliseconds after = 0ms) {
@@ -175,7 +160,8 @@ TEST_CASE("after a win one lane is compared: the race is told as ended before, a
   good->list_after = for_ever;
   const auto third = sidecar::hanging();
   third->on_asked = [&good] { good->release(); };
-  const auto ended = race(s, {route_to(same, "second"), route_to(good, "good"), route_to(third, "third")});
+  const auto ended = race(s, {route_to(same, "second"), in_group(route_to(good, "good"), "host"),
+                              in_group(route_to(third, "third"), "host")});
   CHECK(ended.won == "good");
   CHECK(of(ended, "second").outcome == outcome::verified_same);
   CHECK(of(ended, "third").error == "cancelled: good won first");

@@ -121,6 +121,25 @@ TEST_CASE("one proven winner crosses the tiers, with a head start; the others st
   CHECK_MESSAGE(one.rank()[0].as.head_start == 0s, "wins of five days ago are not proof enough");
 }
 
+TEST_CASE("of the proven ones the one that is most quickly done goes first, as soon as that is more than noise") {
+  machine one;
+  one.met("one", outcome::won, 420ms, 4);
+  one.met("front", outcome::won, 400ms);
+  CHECK_MESSAGE(one.order().starts_with("one"), "a twentieth is noise");
+  machine other;
+  other.met("one", outcome::won, 420ms, 4);
+  other.met("front", outcome::won, 245ms);
+  CHECK_MESSAGE(other.order().starts_with("front"), "1.7 times as quick, though it won only once");
+  machine loose;
+  for (const auto ms : {200ms, 600ms, 420ms, 250ms, 590ms}) loose.met("one", outcome::won, ms);
+  loose.met("front", outcome::won, 300ms);
+  CHECK_MESSAGE(loose.order().starts_with("one"), "it varies by more than that");
+  other.now += 60;
+  other.met("front", outcome::http_status);
+  other.now += 120;
+  CHECK_MESSAGE(other.order().starts_with("one"), "not when every other attempt fails");
+}
+
 TEST_CASE("what happened on one network counts on that one alone") {
   machine one;
   one.met("onion", outcome::won);

@@ -160,4 +160,20 @@ struct sidecar {
   config::lane_deadlines deadlines;
 };
 
+/// A race to its end, which must not be cancelled.
+inline fallback::race_result race(sidecar& s, std::vector<fallback::route> routes, fallback::epoch_fn epoch = {}) {
+  auto context = s.context();
+  context.epoch = std::move(epoch);
+  auto out = run(fallback::race_routes(1, std::move(routes), context));
+  REQUIRE(out.has_value());
+  return std::move(*out);
+}
+
+inline const lane_report& of(const fallback::race_result& from, std::string_view route) {
+  for (const auto& lane : from.lanes)
+    if (lane.route == route) return lane;
+  REQUIRE_MESSAGE(false, "no report of that route");
+  return from.lanes.front();
+}
+
 } // namespace landfall::fakes

@@ -1,6 +1,7 @@
 // DNS over HTTPS against a real unbound, and that a sensitive name is asked for in no other way.
 #include "http/doh.hpp"
 
+#include "net/relay.hpp"
 #include "tests/fakes/dns_server.hpp"
 #include "tests/fakes/hostile_server.hpp"
 #include "tests/fakes/process.hpp"
@@ -289,5 +290,119 @@ TEST_CASE("resolvers over HTTPS that do wrong") {
     REQUIRE(got.has_error());
     CHECK(base::name(got.error().what) == base::name(row.expected));
     CHECK(got.error().at == base::stage::resolve);
+  }
+}
+
+namespace {
+
+using fakes::tcp;
+
+/// Passes a connection on to a resolver; counted in `open` while it lives.
+awaitable<void> pass_on(tcp::socket peer, std::uint16_t port, int& open) {
+  co_await net::asio::this_coro::throw_if_cancelled(false);
+  const fakes::alive counted(open);
+  const auto executor = co_await net::asio::this_coro::executor;
+  tcp::socket server(executor);
+  const auto [ec] = co_await server.async_connect({net::asio::ip::address_v4::loopback(), port}, net::as_result);
+  if (ec) co_return;
+  (void)co_await net::relay(peer, server);
+}
+
+/// A machine whose only resolver over HTTPS is reached through `server`, which counts.
+struct asker {
+  asker(const net::asio::any_io_executor& on, fakes::behaviour behave, const std::string& ca,
+        std::chrono::milliseconds timeout = 8s)
+      : executor(on), server(on, std::move(behave)), names(on, options(ca, timeout)) {}
+  http::resolver_options options(const std::string& ca, std::chrono::milliseconds timeout) const {
+    http::resolver_options out;
+    out.doh = {fmt::format("https://resolver.example/dns-query@127.0.0.1:{}", server.port())};
+    out.doh_ca = ca;
+    out.timeout = timeout;
+    return out;
+  }
+  /// So many look-ups at once: how many found an address. `close`: the connections, in the middle.
+  awaitable<int> at_once(int count, bool close = false) {
+    net::scope children(executor);
+    std::vector<std::optional<addresses>> got(static_cast<std::size_t>(count));
+    for (auto& one : got) children.spawn(net::detail::keep(names.resolve("both.example"), one));
+    if (close) names.close_connections();
+    co_await children.join();
+    co_return static_cast<int>(std::ranges::count_if(got, [](const auto& one) { return one && one->has_value(); }));
+  }
+
+  net::asio::any_io_executor executor;
+  fakes::hostile_server server;
+  http::resolver names;
+};
+
+struct counts {
+  std::vector<int> found, accepted; ///< after each step
+  int open_before = -1, open_after = -1;
+};
+
+awaitable<counts> share(std::uint16_t port, std::string ca) {
+  const auto executor = co_await net::asio::this_coro::executor;
+  int open = 0;
+  fakes::behaviour relayed = [port, &open](tcp::socket peer) { return pass_on(std::move(peer), port, open); };
+  asker one(executor, std::move(relayed), ca);
+  net::scope serving(executor);
+  serving.spawn(one.server.serve());
+  counts out;
+  for (const int count : {3, 1, 2}) {
+    out.found.push_back(co_await one.at_once(count));
+    out.accepted.push_back(one.server.accepted());
+  }
+  out.open_before = open;
+  one.names.close_connections();
+  while (open > 0) (void)co_await net::sleep_for(1ms);
+  out.open_after = open;
+  out.found.push_back(co_await one.at_once(2, true));
+  out.accepted.push_back(one.server.accepted());
+  while (open > 0) (void)co_await net::sleep_for(1ms); // it closes with the last of them
+  serving.cancel();
+  co_await serving.join();
+  co_return out;
+}
+
+awaitable<counts> fail_together(fakes::behaviour behave) {
+  const auto executor = co_await net::asio::this_coro::executor;
+  asker one(executor, std::move(behave), {}, 600ms);
+  net::scope serving(executor);
+  serving.spawn(one.server.serve());
+  counts out;
+  for (const bool anew : {false, false, true}) {
+    if (anew) one.names.close_connections();
+    out.found.push_back(co_await one.at_once(2));
+    out.accepted.push_back(one.server.accepted());
+  }
+  serving.cancel();
+  co_await serving.join();
+  co_return out;
+}
+
+} // namespace
+
+TEST_CASE("look-ups share one connection to a resolver, which closes when told to, or with the last that uses it") {
+  const real_resolver server;
+  const auto got = fakes::run(share(server.port, server.ca_file));
+  CHECK(got.found == std::vector<int>{3, 1, 2, 2});
+  CHECK(got.accepted == std::vector<int>{1, 1, 1, 2});
+  CHECK(got.open_before == 1);
+  CHECK(got.open_after == 0);
+}
+
+TEST_CASE("a resolver that failed is left alone, by those too that wait for it, until the connections are closed") {
+  struct row {
+    const char* name;
+    fakes::behaviour server;
+  };
+  const row rows[] = {{"a reset", fakes::reset_after_first_flight},
+                      {"silence", fakes::silent},
+                      {"not TLS", fakes::saying("HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n")}};
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    const auto got = fakes::run(fail_together(row.server));
+    CHECK(got.found == std::vector<int>{0, 0, 0});
+    CHECK(got.accepted == std::vector<int>{1, 1, 2});
   }
 }

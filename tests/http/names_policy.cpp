@@ -119,8 +119,9 @@ struct played {
   int over = 0;
 };
 
-played play(std::size_t over_https, std::size_t plain, const std::vector<std::pair<int, answer>>& lanes) {
-  http::ask_plan plan(over_https, plain);
+played play(std::size_t over_https, std::size_t plain, const std::vector<std::pair<int, answer>>& lanes,
+            http::ask_plan::heard_fn heard = {}) {
+  http::ask_plan plan(over_https, plain, std::move(heard));
   played out{std::vector<int>(lanes.size(), -1), failing(), 0};
   std::vector<bool> ended(lanes.size());
   for (int now = 0; now <= 20'000; now += 50) {
@@ -218,4 +219,16 @@ TEST_CASE("who is asked when, and whom is believed") {
     else
       CHECK(*got.how == *row.expected);
   }
+}
+
+TEST_CASE("a resolver that answered the SYN is given longer before the next one learns the name") {
+  const auto yes = says({"192.0.2.1"}), other = says({"192.0.2.2"});
+  const auto first = [](std::size_t lane) { return lane == 0; };
+  const auto slow = play(2, 0, {{900, yes}, {100, other}}, first);
+  CHECK(slow.started == std::vector<int>{0, -1});
+  CHECK(slow.over == 900);
+  const auto stalled = play(3, 0, {{4000, failing()}, {4000, failing()}, {100, other}}, first);
+  CHECK(stalled.started == std::vector<int>{0, 1500, 2000});
+  const auto reset = play(2, 0, {{700, failing()}, {100, other}}, first);
+  CHECK(reset.started == std::vector<int>{0, 700});
 }
