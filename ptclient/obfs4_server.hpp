@@ -14,24 +14,17 @@
 namespace landfall::ptclient {
 
 /// One bridge: its identity, and whom it has answered. Shared by all its connections.
-class obfs4_server {
-public:
+struct obfs4_server {
   /// `clock` must outlive it.
-  obfs4_server(wire::obfs4_identity who, std::shared_ptr<obfs4_keys> keys, const base::clock& clock);
+  obfs4_server(wire::obfs4_identity identity, std::shared_ptr<obfs4_keys> pool, const base::clock& time);
   obfs4_server(const obfs4_server&) = delete;
   obfs4_server& operator=(const obfs4_server&) = delete;
 
-  [[nodiscard]] const wire::obfs4_identity& identity() const noexcept { return who_; }
-  /// "cert=… iat-mode=…": for SMETHOD's ARGS and bridge lines. Sensitive.
-  [[nodiscard]] std::string arguments() const { return wire::obfs4_arguments(who_.open); }
-
-private:
-  friend class obfs4_accepting;
-  wire::obfs4_identity who_;
-  std::shared_ptr<const wire::obfs4_shape> shape_;
-  wire::obfs4_replay_filter seen_;
-  std::shared_ptr<obfs4_keys> keys_;
-  const base::clock& clock_;
+  wire::obfs4_identity who; ///< obfs4_arguments(who.open) is what SMETHOD and bridge lines tell
+  std::shared_ptr<const wire::obfs4_shape> shape;
+  wire::obfs4_replay_filter seen;
+  std::shared_ptr<obfs4_keys> keys;
+  const base::clock& clock;
 };
 
 /// Shakes hands with who has connected. Whoever does not know the bridge is read from, silently, for 30 to 89 seconds
