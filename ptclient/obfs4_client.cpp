@@ -3,7 +3,6 @@
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
 #include "ptclient/obfs4_stream.hpp"
-#include "ptclient/random.hpp"
 #include "wire/obfs4_handshake.hpp"
 
 #include <algorithm>
@@ -20,7 +19,8 @@ using base::stage;
 /// Until the server has answered. Its failures are about this bridge.
 net::awaitable<net::result<net::stream_ptr>> shake_hands(wire::obfs4_bridge bridge, crypto::hidden_key_pair pair,
                                                          net::stream_ptr below, std::int64_t hour) {
-  const auto padding = random_padding(wire::obfs4_min_request_padding, wire::obfs4_max_request_padding);
+  constexpr auto least = wire::obfs4_min_request_padding, most = wire::obfs4_max_request_padding;
+  const auto padding = crypto::random_bytes(least + crypto::random_below(most - least + 1));
   wire::obfs4_client_handshake shake(bridge, std::move(pair), padding, hour);
   auto asking = below->write(asio::buffer(shake.request()));
   auto asked = co_await std::move(asking);
@@ -35,7 +35,7 @@ net::awaitable<net::result<net::stream_ptr>> shake_hands(wire::obfs4_bridge brid
     if (!fed) co_return fed.error();
     done = *fed;
   }
-  wire::obfs4_session session(shake.take_keys(), wire::obfs4_side::client, bridge.iat, random_seed());
+  wire::obfs4_session session(shake.take_keys(), wire::obfs4_side::client, bridge.iat, crypto::random_array<24>());
   co_return obfs4_stream::over(std::move(below), std::move(session), shake.rest());
 }
 

@@ -1,8 +1,8 @@
 #include "ptclient/obfs4_server.hpp"
 
+#include "crypto/hash.hpp"
 #include "net/deadline.hpp"
 #include "ptclient/obfs4_stream.hpp"
-#include "ptclient/random.hpp"
 #include "wire/obfs4_handshake.hpp"
 
 #include <algorithm>
@@ -17,13 +17,6 @@ using base::fail;
 using base::outcome;
 using base::stage;
 using verdict = wire::obfs4_server_handshake::verdict;
-
-std::array<std::uint8_t, 16> random_key() {
-  std::array<std::uint8_t, 16> out{};
-  const auto bytes = crypto::random_bytes(out.size());
-  std::copy(bytes.begin(), bytes.end(), out.begin());
-  return out;
-}
 
 base::failure refused() {
   return fail(outcome::bridge_bad_auth, "somebody who does not know this bridge", stage::handshake);
@@ -64,7 +57,8 @@ net::awaitable<net::result<void>> drain(net::stream& from) {
 net::awaitable<net::result<net::stream_ptr>> answer(std::shared_ptr<obfs4_server> server, net::stream_ptr from,
                                                     wire::obfs4_server_handshake::answer answered) {
   const auto& who = server->who;
-  wire::obfs4_session session(answered.keys, wire::obfs4_side::server, who.open.iat, random_seed(), server->shape);
+  wire::obfs4_session session(answered.keys, wire::obfs4_side::server, who.open.iat, crypto::random_array<24>(),
+                              server->shape);
   const auto response = answered.bytes + session.seed_frame(who.shape);
   auto writing = from->write(asio::buffer(response));
   auto written = co_await std::move(writing);
@@ -74,8 +68,8 @@ net::awaitable<net::result<net::stream_ptr>> answer(std::shared_ptr<obfs4_server
 } // namespace
 
 obfs4_server::obfs4_server(wire::obfs4_identity identity, std::shared_ptr<obfs4_keys> pool, const base::clock& time)
-    : who(std::move(identity)), shape(std::make_shared<const wire::obfs4_shape>(who.shape)), seen(random_key()),
-      keys(std::move(pool)), clock(time) {}
+    : who(std::move(identity)), shape(std::make_shared<const wire::obfs4_shape>(who.shape)),
+      seen(crypto::random_array<16>()), keys(std::move(pool)), clock(time) {}
 
 net::awaitable<net::result<net::stream_ptr>> obfs4_accept(std::shared_ptr<obfs4_server> server, net::stream_ptr from) {
   co_await asio::this_coro::throw_if_cancelled(false);
@@ -86,7 +80,7 @@ net::awaitable<net::result<net::stream_ptr>> obfs4_accept(std::shared_ptr<obfs4_
   auto limited = net::with_deadline(std::move(hearing), patience.answer_until - opened, stage::handshake);
   auto heard = co_await std::move(limited);
   if (heard) {
-    const auto padding = random_padding(0, wire::obfs4_max_response_padding);
+    const auto padding = crypto::random_bytes(crypto::random_below(wire::obfs4_max_response_padding + 1));
     auto answered = shake.answer_with(server->keys->take(), padding);
     if (answered) {
       auto answering = answer(server, std::move(from), std::move(*answered));

@@ -31,6 +31,10 @@ public:
 
   /// A connection was accepted. Holds a reference to it until `answering` or a sweep.
   void accepted(bufferevent* one);
+  /// The same for one that has a deadline of its own until it is `known`.
+  void accepted_stranger(bufferevent* one);
+  /// It may ask from now on.
+  void known(bufferevent* one);
   /// Its request is complete. Watches the connection's end from the first time on.
   void answering(evhttp_connection* one);
   /// The answer is sent; the next request may come.

@@ -43,10 +43,6 @@ inline wire::obfs4_identity known_identity() {
   return out;
 }
 
-inline crypto::siphash_drbg::seed random_seed() {
-  crypto::siphash_drbg::seed out{};
-  std::copy_n(crypto::random_bytes(out.size()).begin(), out.size(), out.begin());
-  return out;
-}
+inline crypto::siphash_drbg::seed random_seed() { return crypto::random_array<24>(); }
 
 } // namespace obfs4_samples
