@@ -17,6 +17,7 @@ using verdict = wire::obfs4_server_handshake::verdict;
 constexpr std::size_t burst_payload = 44 * wire::obfs4_max_payload;
 constexpr std::size_t max_unread = 64 * 1024;
 constexpr std::size_t single_write = 64 * 1024;
+constexpr timeval at_once{0, 0};
 
 std::size_t length(const evbuffer* of) { return evbuffer_get_length(of); }
 } // namespace
@@ -46,6 +47,7 @@ bufferevent* obfs4_connection::make(obfs4_front& front) {
     return nullptr;
   }
   evbuffer_add_cb(bufferevent_get_output(one->above_), &obfs4_connection::on_added, one);
+  evtimer_add(one->kick_.get(), &at_once);
   return one->above_;
 }
 
@@ -132,13 +134,16 @@ bufferevent_filter_result obfs4_connection::open_frames(evbuffer* from, evbuffer
 /// evhttp adds head and body one after the other, and only then enables writing, which wakes no filter. So an answer is
 /// begun in the loop's next turn, as one burst.
 void obfs4_connection::on_added(evbuffer*, const evbuffer_cb_info* what, void* self) {
-  constexpr timeval at_once{0, 0};
   auto& us = *static_cast<obfs4_connection*>(self);
   if (what->n_added > 0 && !us.kicked_) evtimer_add(us.kick_.get(), &at_once);
 }
 
 void obfs4_connection::on_kick(evutil_socket_t, short, void* self) {
   auto& us = *static_cast<obfs4_connection*>(self);
+  // Whatever evhttp has set: time is kept by us, and libevent 2.1 starts a filter's timers again while it is being
+  // freed.
+  bufferevent_set_timeouts(us.above_, nullptr, nullptr);
+  if (!us.session_) return;
   us.kicked_ = true;
   bufferevent_trigger(us.below_, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS); // the filter takes it for room to write
 }

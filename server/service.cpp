@@ -119,8 +119,6 @@ base::result<void> service::listen_obfs4(std::string_view where, wire::obfs4_ide
   front_ = std::make_unique<obfs4_front>(base_, std::move(who), obfs4_front::settings{strangers, known}, clock_);
   hidden_ = make_http(&service::new_hidden);
   evhttp_set_gencb(hidden_.get(), &service::requested_inside, this);
-  // evhttp's own 50 s would be a mark of it: strangers are held for a time that is the bridge's.
-  evhttp_set_timeout(hidden_.get(), static_cast<int>(answer_timeout.count()));
   return add(where, hidden_.get(), hidden_.get());
 }
 

@@ -66,7 +66,9 @@ class Slicer:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
         self.to = port
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.sockets: list[socket.socket] = []
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
 
     def _accept(self) -> None:
         while True:
@@ -75,9 +77,11 @@ class Slicer:
             except OSError:
                 return
             far = socket.create_connection(("127.0.0.1", self.to))
+            self.sockets += [near, far]
             for a, b in ((near, far), (far, near)):
                 b.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+                self.threads.append(threading.Thread(target=self._pump, args=(a, b), daemon=True))
+                self.threads[-1].start()
 
     @staticmethod
     def _pump(a: socket.socket, b: socket.socket) -> None:
@@ -92,6 +96,16 @@ class Slicer:
     def close(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.threads[0].join()
+        for one in self.sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # ended by itself
+        for thread in self.threads:
+            thread.join()
+        for one in self.sockets:
+            one.close()
 
 
 class Program:
