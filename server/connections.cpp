@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <utility>
+
 namespace landfall::server {
 
 namespace {
@@ -19,8 +21,8 @@ void shut(bufferevent* one) {
 }
 } // namespace
 
-connections::~connections() {
-  for (const auto& [one, how] : open_)
+void connections::let_go() {
+  for (const auto& [one, how] : std::exchange(open_, {}))
     if (how.held) bufferevent_decref(one);
 }
 

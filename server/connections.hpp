@@ -25,7 +25,7 @@ public:
   connections(const base::clock& clock, limits allowed) : clock_(clock), allowed_(allowed) {}
   connections(const connections&) = delete;
   connections& operator=(const connections&) = delete;
-  ~connections();
+  ~connections() { let_go(); }
 
   [[nodiscard]] std::size_t count() const noexcept { return open_.size(); }
 
@@ -44,6 +44,8 @@ public:
   void sweep();
   /// Ends every connection that is not being answered.
   void end_idle();
+  /// Forgets them all, when evhttp has gone.
+  void let_go();
 
 private:
   struct state {

@@ -92,7 +92,14 @@ service::service(event_base* base, settings how, library content, std::optional<
   timer_.reset(event_new(base_, -1, EV_PERSIST, &service::tick, this));
 }
 
-service::~service() = default;
+service::~service() {
+  if (!hidden_) return;
+  timer_.reset();
+  hidden_.reset();
+  connections_.let_go();
+  // libevent frees bufferevents in the loop's next turns, the one below a filter after the filter; they need the front.
+  for (int turn = 0; turn < 2; ++turn) event_base_loop(base_, EVLOOP_NONBLOCK);
+}
 
 evhttp_ptr service::make_http(bufferevent* (*make)(event_base*, void*)) {
   evhttp_ptr http(evhttp_new(base_));
