@@ -135,7 +135,7 @@ bufferevent_filter_result obfs4_connection::open_frames(evbuffer* from, evbuffer
 /// begun in the loop's next turn, as one burst.
 void obfs4_connection::on_added(evbuffer*, const evbuffer_cb_info* what, void* self) {
   auto& us = *static_cast<obfs4_connection*>(self);
-  if (what->n_added > 0 && !us.kicked_) evtimer_add(us.kick_.get(), &at_once);
+  if (what->n_added > 0) evtimer_add(us.kick_.get(), &at_once);
 }
 
 void obfs4_connection::on_kick(evutil_socket_t, short, void* self) {
@@ -143,7 +143,7 @@ void obfs4_connection::on_kick(evutil_socket_t, short, void* self) {
   // Whatever evhttp has set: time is kept by us, and libevent 2.1 starts a filter's timers again while it is being
   // freed.
   bufferevent_set_timeouts(us.above_, nullptr, nullptr);
-  if (!us.session_) return;
+  if (!us.session_ || length(bufferevent_get_output(us.above_)) == 0) return;
   us.kicked_ = true;
   bufferevent_trigger(us.below_, EV_WRITE, BEV_TRIG_IGNORE_WATERMARKS); // the filter takes it for room to write
 }
