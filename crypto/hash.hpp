@@ -1,6 +1,7 @@
-// SHA-256 and HMAC-SHA-256, and random bytes. Thin, over OpenSSL.
+// SHA-256, HMAC-SHA-256 and HKDF, and random bytes. Thin, over OpenSSL.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -21,9 +22,19 @@ struct digest {
 
 [[nodiscard]] digest sha256(std::string_view data);
 [[nodiscard]] digest hmac_sha256(std::string_view key, std::string_view data);
+/// HKDF (RFC 5869) over SHA-256, extract and expand; `size` <= 8160.
+[[nodiscard]] std::string hkdf_sha256(std::string_view secret, std::string_view salt, std::string_view info,
+                                      std::size_t size);
 
 /// Random bytes of the operating system's strength. Terminates the program when there are none.
 [[nodiscard]] std::string random_bytes(std::size_t size);
+/// The same as an array, for keys and seeds.
+template <std::size_t N> [[nodiscard]] std::array<std::uint8_t, N> random_array() {
+  const auto bytes = random_bytes(N);
+  std::array<std::uint8_t, N> out{};
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  return out;
+}
 /// Uniform in [0, bound), bound > 0.
 [[nodiscard]] std::uint64_t random_below(std::uint64_t bound);
 /// Equal, in time that depends on the sizes alone.

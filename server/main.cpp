@@ -3,6 +3,7 @@
 #include "base/parent.hpp"
 #include "base/service_notify.hpp"
 #include "base/signals.hpp"
+#include "server/obfs4_identity.hpp"
 #include "server/options.hpp"
 #include "server/process.hpp"
 #include "server/service.hpp"
@@ -27,11 +28,14 @@ constexpr std::size_t spare_descriptors = 64;
 void on_end(evutil_socket_t, short, void* service) { static_cast<server::service*>(service)->end(); }
 void on_reload(evutil_socket_t, short, void* service) { static_cast<server::service*>(service)->reload(); }
 
-/// {"listening":["127.0.0.1:41234"]}, for whoever started us with port 0 or waits until we are ready.
+/// {"listening":["127.0.0.1:41234"]}, for whoever started us with port 0 or waits until we are ready; with --obfs4 also
+/// "bridge": the line to hand out.
 void tell_ready(const server::service& service) {
   boost::json::array where;
   for (const auto& one : service.listening_at()) where.emplace_back(one);
-  const auto line = boost::json::serialize(boost::json::object{{"listening", where}});
+  boost::json::object ready{{"listening", where}};
+  if (auto bridge = service.bridge_line(); !bridge.empty()) ready.emplace("bridge", std::move(bridge));
+  const auto line = boost::json::serialize(ready);
   std::fprintf(stdout, "%s\n", line.c_str());
   std::fflush(stdout);
   base::notify_service("READY=1");
@@ -48,6 +52,22 @@ server::event_base_ptr make_loop() {
   return base;
 }
 
+/// Listens wherever the options say. The exit status when that fails.
+std::optional<int> listen(server::service& service, const server::options& options) {
+  auto listening = base::result<void>();
+  for (const auto& where : options.listen) {
+    listening = service.listen(where);
+    if (!listening) break;
+  }
+  if (listening && options.obfs4) {
+    auto who = server::load_obfs4_identity(options.obfs4_state);
+    listening = who ? service.listen_obfs4(*options.obfs4, std::move(*who)) : base::result<void>(who.error());
+  }
+  if (listening) return std::nullopt;
+  log(level::error, "{}", listening.error().detail);
+  return listening.error().what == base::outcome::malformed ? usage : failed;
+}
+
 int serve(server::options options, server::library content, std::optional<server::tls> secure) {
   const auto base = make_loop();
   if (!base) return failed;
@@ -57,11 +77,7 @@ int serve(server::options options, server::library content, std::optional<server
                            .max_connections = connections,
                            .request_timeout = options.request_timeout},
                           std::move(content), std::move(secure), base::system_clock());
-  for (const auto& where : options.listen)
-    if (auto listening = service.listen(where); !listening) {
-      log(level::error, "{}", listening.error().detail);
-      return listening.error().what == base::outcome::malformed ? usage : failed;
-    }
+  if (const auto status = listen(service, options)) return *status;
   const server::event_ptr terminate(evsignal_new(base.get(), SIGTERM, &on_end, &service));
   const server::event_ptr interrupt(evsignal_new(base.get(), SIGINT, &on_end, &service));
   const server::event_ptr hangup(evsignal_new(base.get(), SIGHUP, &on_reload, &service));

@@ -29,7 +29,7 @@ constexpr const char* description =
     "noticed by themselves), SIGTERM ends it within a second.";
 
 struct texts {
-  std::string documents, decoy, secret, secret_file, certificate, key;
+  std::string documents, decoy, secret, secret_file, certificate, key, obfs4, obfs4_state;
 };
 
 /// One segment of a path, in characters that nothing on the way rewrites.
@@ -66,8 +66,12 @@ base::result<void> complete(options& out, const texts& in) {
   auto secret = in.secret_file.empty() ? base::result<std::string>(in.secret) : read_secret_file(in.secret_file);
   if (!secret) return secret.error();
   const bool given = !in.secret.empty() || !in.secret_file.empty();
-  if (out.documents.has_value() != given)
-    return fail(outcome::malformed, "--documents and a secret (--secret-file, --secret) need each other");
+  if (!in.obfs4.empty()) out.obfs4 = in.obfs4;
+  out.obfs4_state = path_of(in.obfs4_state);
+  if (out.listen.empty() && !out.obfs4) return fail(outcome::malformed, "--listen or --obfs4 is needed");
+  if (given && !out.documents) return fail(outcome::malformed, "a secret needs --documents");
+  if (out.documents && !given && !(out.obfs4 && out.listen.empty()))
+    return fail(outcome::malformed, "--documents at --listen need a secret (--secret-file, --secret)");
   if (given && !good_secret(*secret))
     return fail(outcome::malformed,
                 fmt::format("the secret must be 1 to {} letters, digits, '-', '_' or '~'", longest_secret));
@@ -99,8 +103,14 @@ void declare(CLI::App& app, options& out, texts& in, int& timeout) {
       ->allow_extra_args(false);
   app.add_option("--listen", out.listen, "where to listen; port 0 is any free one (repeatable)")
       ->type_name("ADDRESS:PORT|unix:PATH")
-      ->allow_extra_args(false)
-      ->required();
+      ->allow_extra_args(false);
+  auto* obfs4 = app.add_option("--obfs4", in.obfs4,
+                               "serve documents at / to those who know the bridge, over obfs4; to others it is silent")
+                    ->type_name("ADDRESS:PORT");
+  app.add_option("--obfs4-state", in.obfs4_state,
+                 "file with the bridge's identity, made if missing; without it LANDFALL_SERVER_SEED gives it")
+      ->type_name("FILE")
+      ->needs(obfs4);
   auto* key = app.add_option("--tls-key", in.key, "its private key, PEM, without a passphrase")->type_name("FILE");
   auto* certificate =
       app.add_option("--tls-cert", in.certificate, "certificate with its chain, PEM: all TCP listeners then speak TLS")

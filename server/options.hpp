@@ -17,6 +17,8 @@ struct options {
   base::secret secret;            ///< empty without documents
   std::vector<std::string> hosts; ///< lower case
   std::vector<std::string> listen;
+  std::optional<std::string> obfs4; ///< where a listener speaks it
+  std::optional<std::filesystem::path> obfs4_state;
   std::optional<std::filesystem::path> tls_certificate, tls_key;
   std::size_t max_connections = 0;
   std::chrono::seconds request_timeout{0};

@@ -92,7 +92,14 @@ service::service(event_base* base, settings how, library content, std::optional<
   timer_.reset(event_new(base_, -1, EV_PERSIST, &service::tick, this));
 }
 
-service::~service() = default;
+service::~service() {
+  if (!hidden_) return;
+  timer_.reset();
+  hidden_.reset();
+  connections_.let_go();
+  // libevent frees bufferevents in the loop's next turns, the one below a filter after the filter; they need the front.
+  for (int turn = 0; turn < 2; ++turn) event_base_loop(base_, EVLOOP_NONBLOCK);
+}
 
 evhttp_ptr service::make_http(bufferevent* (*make)(event_base*, void*)) {
   evhttp_ptr http(evhttp_new(base_));
@@ -109,9 +116,23 @@ evhttp_ptr service::make_http(bufferevent* (*make)(event_base*, void*)) {
 }
 
 base::result<void> service::listen(std::string_view where) {
+  return add(where, tls_ ? secure_.get() : plain_.get(), plain_.get());
+}
+
+base::result<void> service::listen_obfs4(std::string_view where, wire::obfs4_identity who) {
+  // Half of what is allowed, so that strangers never keep clients out.
+  const auto strangers = std::max<std::size_t>(how_.max_connections / 2, 1);
+  const auto known = [this](bufferevent* one) { connections_.known(one); };
+  front_ = std::make_unique<obfs4_front>(base_, std::move(who), obfs4_front::settings{strangers, known}, clock_);
+  hidden_ = make_http(&service::new_hidden);
+  evhttp_set_gencb(hidden_.get(), &service::requested_inside, this);
+  return add(where, hidden_.get(), hidden_.get());
+}
+
+base::result<void> service::add(std::string_view where, evhttp* tcp, evhttp* local) {
   auto at = listen_at(base_, where);
   if (!at) return at.error();
-  auto* http = tls_ && !at->file.exists() ? secure_.get() : plain_.get();
+  auto* http = at->file.exists() ? local : tcp;
   auto* bound = evhttp_bind_listener(http, at->listener.get());
   if (bound == nullptr) return base::fail(base::outcome::local_error, "out of memory");
   evconnlistener_set_error_cb(at->listener.release(), &service::accept_failed);
@@ -129,6 +150,13 @@ std::vector<std::string> service::listening_at() const {
   out.reserve(listeners_.size());
   for (const auto& one : listeners_) out.push_back(one.at.name);
   return out;
+}
+
+std::string service::bridge_line() const {
+  for (const auto& one : listeners_)
+    if (hidden_ && one.http == hidden_.get())
+      return fmt::format("obfs4 {} {}", one.at.name, wire::obfs4_arguments(front_->identity().open));
+  return {};
 }
 
 void service::reload() {
@@ -170,6 +198,16 @@ bufferevent* service::new_secure(event_base* base, void* self) {
   return us->adopt(one);
 }
 
+bufferevent* service::new_hidden(event_base*, void* self) {
+  auto* us = static_cast<service*>(self);
+  auto* one = us->front_->open();
+  if (one == nullptr) return nullptr;
+  bufferevent_setwatermark(one, EV_READ, 0, max_unread);
+  us->connections_.accepted_stranger(one);
+  if (us->connections_.count() >= us->how_.max_connections) us->pause_accepting();
+  return one;
+}
+
 /// As many connections as are allowed: whoever comes waits in the kernel's queue until the next pulse finds room.
 void service::pause_accepting() {
   for (const auto& one : listeners_) evconnlistener_disable(evhttp_bound_socket_get_listener(one.bound));
@@ -182,12 +220,20 @@ void service::accept_again() {
   for (const auto& one : listeners_) evconnlistener_enable(evhttp_bound_socket_get_listener(one.bound));
 }
 
-void service::requested(evhttp_request* one, void* self) { static_cast<service*>(self)->handle(one); }
+void service::requested(evhttp_request* one, void* self) {
+  auto* us = static_cast<service*>(self);
+  us->handle(one, us->how_.who);
+}
 
-void service::handle(evhttp_request* one) {
+void service::requested_inside(evhttp_request* one, void* self) {
+  static const access whoever{.inside = true};
+  static_cast<service*>(self)->handle(one, whoever);
+}
+
+void service::handle(evhttp_request* one, const access& who) {
   auto* connection = evhttp_request_get_connection(one);
   connections_.answering(connection);
-  const auto answer = respond(how_.who, *library_.now(), read_request(one));
+  const auto answer = respond(who, *library_.now(), read_request(one));
   auto* headers = evhttp_request_get_output_headers(one);
   for (const auto& line : answer.headers) evhttp_add_header(headers, line.name, line.value.c_str());
   if (ending_ || has_body(one)) evhttp_add_header(headers, "Connection", "close");

@@ -9,9 +9,11 @@
 #include "server/event.hpp"
 #include "server/library.hpp"
 #include "server/listener.hpp"
+#include "server/obfs4.hpp"
 #include "server/tls.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,8 +36,12 @@ public:
 
   /// Errors as listen_at. Connections are accepted once `start` was called.
   [[nodiscard]] base::result<void> listen(std::string_view where);
+  /// The same for a listener that speaks obfs4 to clients of this bridge and nothing to others. Once.
+  [[nodiscard]] base::result<void> listen_obfs4(std::string_view where, wire::obfs4_identity who);
   void start();
   [[nodiscard]] std::vector<std::string> listening_at() const;
+  /// "obfs4 ADDRESS:PORT cert=… iat-mode=0" of that listener, or empty. Sensitive.
+  [[nodiscard]] std::string bridge_line() const;
 
   /// Reads folders and certificate again, changed or not.
   void reload();
@@ -51,14 +57,17 @@ private:
   };
   static bufferevent* new_plain(event_base* base, void* self);
   static bufferevent* new_secure(event_base* base, void* self);
+  static bufferevent* new_hidden(event_base* base, void* self);
   static void requested(evhttp_request* one, void* self);
+  static void requested_inside(evhttp_request* one, void* self);
   static void answered(evhttp_request* one, void* self);
   static void accept_failed(evconnlistener* listener, void* self);
   static void tick(evutil_socket_t, short, void* self);
 
+  [[nodiscard]] base::result<void> add(std::string_view where, evhttp* tcp, evhttp* local);
   bufferevent* adopt(bufferevent* one);
   [[nodiscard]] evhttp_ptr make_http(bufferevent* (*make)(event_base*, void*));
-  void handle(evhttp_request* one);
+  void handle(evhttp_request* one, const access& who);
   void pause_accepting();
   void accept_again();
   void schedule(std::chrono::milliseconds every);
@@ -69,8 +78,9 @@ private:
   library library_;
   std::optional<tls> tls_;
   const base::clock& clock_;
-  connections connections_; // before evhttp: its connections report their end while it is freed
-  evhttp_ptr plain_, secure_;
+  connections connections_;            // before evhttp: its connections report their end while it is freed
+  std::unique_ptr<obfs4_front> front_; // before evhttp too: its bufferevents are evhttp's
+  evhttp_ptr plain_, secure_, hidden_;
   std::vector<open_listener> listeners_;
   event_ptr timer_;
   std::optional<base::steady_time> ending_; ///< when the loop ends at the latest
