@@ -67,7 +67,7 @@ awaitable<net::result<std::string>> ask(stage& on, std::string text) {
   http::resolver_options none;
   none.servers = {"127.0.0.1:9"};
   http::resolver names(executor, std::move(none));
-  ptclient::bridges all(executor, on.settings, names, {}, on.limits);
+  ptclient::bridges all(executor, on.settings, names, base::system_clock(), {}, on.limits);
   net::scope running(executor);
   running.spawn(all.run());
   auto line = config::bridge_line::parse(text);
@@ -109,6 +109,24 @@ awaitable<net::result<std::string>> over_obfs4proxy(stage& on, bool wrong_key) {
 }
 
 } // namespace
+
+TEST_CASE("a bridge by our own obfs4, directly and through a proxy") {
+  stage on;
+  const auto got = fakes::run(over_obfs4proxy(on, false));
+  REQUIRE_MESSAGE(got.has_value(), base::to_string(got.error()));
+  CHECK(*got == "hello");
+  const auto port = fakes::free_port();
+  on.settings.sidecar.upstream_proxy = base::sensitive(fmt::format("socks5://127.0.0.1:{}", port));
+  const auto closed = fakes::run(over_obfs4proxy(on, false));
+  REQUIRE_FALSE(closed.has_value());
+  CHECK(closed.error().what == outcome::proxy_failed);
+  CHECK_FALSE(closed.error().where);
+  const fakes::scratch folder;
+  fakes::process socks({"microsocks", "-i", "127.0.0.1", "-p", std::to_string(port)}, folder.path() / "log");
+  socks.wait_for_port(port);
+  const auto proxied = fakes::run(over_obfs4proxy(on, false));
+  CHECK_MESSAGE(proxied.has_value(), base::to_string(proxied.error()));
+}
 
 TEST_CASE("a bridge through a program") {
   stage on;
