@@ -15,6 +15,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -111,9 +112,10 @@ class Control:
     """A control port: one command at a time."""
 
     def __init__(self, port, cookie):
+        secret = cookie.read_bytes().hex()
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._lines = self._socket.makefile("r", encoding="utf-8", errors="replace", newline="\r\n")
-        self.ask(f"AUTHENTICATE {cookie.read_bytes().hex()}")
+        self.ask(f"AUTHENTICATE {secret}")
 
     def ask(self, command):
         """The lines of the answer, data included."""
@@ -216,10 +218,12 @@ class TorNetwork:
         self._undo.close()
 
     def _start(self):
+        began = time.monotonic()
         relays = [self._prepare(f"relay{n}", RELAY.format(n=n, orport=7020 + n)) for n in range(RELAYS)]
         authorities = [self._prepare(f"auth{n}", AUTHORITY.format(n=n, orport=7000 + n, dirport=7100 + n)) for n in range(AUTHORITIES)]
         with ThreadPoolExecutor(AUTHORITIES) as at_once:
             self.authorities = list(at_once.map(self._directory_line, range(AUTHORITIES), authorities))
+        print(f"keys after {time.monotonic() - began:.1f} s", file=sys.stderr)
         for node in authorities + relays:
             self._name_authorities(node)
         # Else the first consensus may hold the authorities alone, and the next comes two intervals later.
@@ -227,6 +231,7 @@ class TorNetwork:
         for node in authorities + relays:
             self._undo.callback(node.stop)
             node.start()
+        print(f"started after {time.monotonic() - began:.1f} s", file=sys.stderr)
         expected = AUTHORITIES + RELAYS
         until(lambda: sum(line.startswith("r ") for line in authorities[0].control().ask("GETINFO ns/all")) >= expected,
               lambda: f"no consensus with {expected} relays: {authorities[0].log()[-3000:]}\nnot")
