@@ -157,6 +157,20 @@ TEST_CASE("a program's connections go through the upstream proxy, or nowhere") {
   CHECK(folder.get("log").find("connected to 127.0.0.1") != std::string::npos);
 }
 
+TEST_CASE("a program's sockets are ours where an interface is set") {
+  if (!net::check({.fwmark = 0, .interface = "lo"})) {
+    MESSAGE("SKIPPED: no permission to bind to an interface");
+    return;
+  }
+  stage on;
+  on.uses({"obfs4"}, {"obfs4proxy"});
+  on.settings.sidecar.interface = "lo";
+  const auto got = fakes::run(over_obfs4proxy(on, false));
+  CHECK_MESSAGE(got.has_value(), base::to_string(got.error()));
+  on.settings.sidecar.interface = "nowhere0"; // had the program a socket of its own, it would get there all the same
+  CHECK_FALSE(fakes::run(over_obfs4proxy(on, false)).has_value());
+}
+
 TEST_CASE("success of a program may mean nothing") {
   stage on;
   on.uses({"fake"}, {"/usr/bin/python3", fake, "grants"});
