@@ -32,20 +32,6 @@ http::resolver_options resolver_of(const config::settings& settings) {
   return options;
 }
 
-/// Nothing where it cannot be read. The configuration's reader has refused such a text already; but what is meant to be
-/// proxied must not go directly, whoever made the settings.
-std::optional<http::via> via_of(const std::string& text) {
-  if (text.empty()) return http::direct{};
-  const auto parsed = boost::urls::parse_uri(text);
-  const auto host = config::host_of_url(text);
-  if (!parsed || !host) return std::nullopt;
-  const auto port = config::parse_port(std::string_view(parsed->port().data(), parsed->port().size()));
-  const bool http = parsed->scheme() == "http";
-  if (!port || (!http && parsed->scheme() != "socks5")) return std::nullopt;
-  return http::proxy{http ? http::proxy_kind::http : http::proxy_kind::socks5, *host, *port,
-                     base::sensitive(std::string(parsed->user())), base::sensitive(std::string(parsed->password()))};
-}
-
 /// How a route fetches, or why it cannot.
 using way = std::variant<fallback::fetch_fn, std::string>;
 
@@ -79,7 +65,7 @@ private:
   [[nodiscard]] way fetches(const config::url& url, const std::vector<config::front>& fronts,
                             const config::https_options& tls) const {
     if (!tls.profile.empty()) return std::string("this version imitates no browser: take 'profile' out of the route");
-    auto via = via_of(settings.sidecar.upstream_proxy.reveal());
+    auto via = way_out(settings);
     if (!via) return std::string("upstream_proxy cannot be read, and nothing may pass it by");
     fronting::https_fetch what;
     what.url = url;
@@ -133,6 +119,19 @@ void add(route_set& set, const config::route& route, const makes_way& ways) {
 }
 
 } // namespace
+
+std::optional<http::via> way_out(const config::settings& settings) {
+  const auto& text = settings.sidecar.upstream_proxy.reveal();
+  if (text.empty()) return http::direct{};
+  const auto parsed = boost::urls::parse_uri(text);
+  const auto host = config::host_of_url(text);
+  if (!parsed || !host) return std::nullopt;
+  const auto port = config::parse_port(std::string_view(parsed->port().data(), parsed->port().size()));
+  const bool http = parsed->scheme() == "http";
+  if (!port || (!http && parsed->scheme() != "socks5")) return std::nullopt;
+  return http::proxy{http ? http::proxy_kind::http : http::proxy_kind::socks5, *host, *port,
+                     base::sensitive(std::string(parsed->user())), base::sensitive(std::string(parsed->password()))};
+}
 
 transports::transports(net::asio::any_io_executor executor, const config::settings& settings)
     : names(executor, resolver_of(settings)), https(executor, socket_of(settings), names) {}

@@ -7,6 +7,7 @@
 #include "http/client.hpp"
 #include "trust/document.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,5 +36,10 @@ struct route_set {
 /// borrow `through`, which outlives them.
 [[nodiscard]] route_set make_routes(const config::settings& settings, const trust::peer_list* list,
                                     transports& through);
+
+/// How what this program sends leaves the machine: [sidecar] upstream_proxy, or directly. Nothing where it cannot be
+/// read: the configuration's reader has refused such a text already; but what is meant to be proxied must not go
+/// directly, whoever made the settings.
+[[nodiscard]] std::optional<http::via> way_out(const config::settings& settings);
 
 } // namespace landfall::sidecar
