@@ -26,9 +26,8 @@ def setUpModule():
     unittest.addModuleCleanup(folder.cleanup)
     NET = TorNetwork(folder.name + "/net")
     began = time.monotonic()
-    unittest.enterModuleContext(NET) if hasattr(unittest, "enterModuleContext") else NET.__enter__()
-    if not hasattr(unittest, "enterModuleContext"):
-        unittest.addModuleCleanup(NET.__exit__)
+    NET.__enter__()
+    unittest.addModuleCleanup(NET.__exit__)
     print(f"the network was ready after {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
