@@ -28,7 +28,8 @@ using net::awaitable;
 /// For answers under way at the end; with what is cancelled after it, well within the second that we promise.
 constexpr std::chrono::milliseconds grace{500};
 
-awaitable<void> serve(engine& heart, api_server& api, socks_server& proxy, stop_watch& stop, std::string ready) {
+awaitable<void> serve(engine& heart, api_server& api, socks_server& proxy, stop_watch& stop,
+                      std::function<awaitable<void>()> beside, std::string ready) {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope clients(executor), work(executor);
   clients.spawn(api.run());
@@ -38,6 +39,7 @@ awaitable<void> serve(engine& heart, api_server& api, socks_server& proxy, stop_
   base::give_back_memory();
   work.spawn(heart.run());
   work.spawn(proxy.run());
+  if (beside) work.spawn(beside());
   const auto why = co_await stop.wait();
   base::log(base::level::info, "ending: {}", why);
   base::notify_service("STOPPING=1");
@@ -49,6 +51,16 @@ awaitable<void> serve(engine& heart, api_server& api, socks_server& proxy, stop_
   clients.cancel();
   co_await clients.join();
   co_await work.join();
+}
+
+/// What the local proxy would do for a client of its own.
+awaitable<net::result<net::stream_ptr>> open_best(engine& heart, tunnel_set& tunnels, wire::socks_destination to) {
+  if (!heart.may_reach(to))
+    co_return base::fail(base::outcome::proxy_failed, "not a peer of the list", base::stage::proxy);
+  tunnel_request asked(std::move(to), {});
+  auto opened = co_await tunnels.open(std::move(asked));
+  if (!opened) co_return opened.error();
+  co_return std::move(opened->stream);
 }
 
 std::set<uid_t> allowed_uids(const config::settings& settings) {
@@ -91,7 +103,12 @@ int run_sidecar(run_options options) {
   if (!proxy) return complain(proxy.error());
   (*heart)->offer(**proxy);
   api_server api(io.get_executor(), socket->release(), **heart, (*heart)->events(), allowed_uids(options.settings));
-  auto serving = serve(**heart, api, **proxy, **stop, ready_line(options, (*heart)->describe()));
+  std::function<awaitable<void>()> beside;
+  if (options.beside) {
+    open_best_fn best = [&](wire::socks_destination to) { return open_best(**heart, tunnels, std::move(to)); };
+    beside = [&options, best = std::move(best)] { return options.beside(best); };
+  }
+  auto serving = serve(**heart, api, **proxy, **stop, std::move(beside), ready_line(options, (*heart)->describe()));
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);
   };
