@@ -312,6 +312,13 @@ awaitable<result<void>> control::add_client_auth(std::string id, base::secret ke
   co_return done;
 }
 
+awaitable<result<void>> control::remove_client_auth(std::string id) {
+  if (!is_word(id)) co_return not_a_word("ONION_CLIENT_AUTH_REMOVE");
+  auto asking = said("ONION_CLIENT_AUTH_REMOVE " + id);
+  auto done = co_await std::move(asking);
+  co_return done;
+}
+
 void control::close() noexcept {
   if (!dead_) dead_ = fail(outcome::cancelled, "closed by us", stage::request);
   stream_->close();

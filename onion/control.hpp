@@ -87,6 +87,7 @@ public:
   [[nodiscard]] awaitable<result<void>> take_ownership(); ///< tor ends when this connection does
   /// `id` without ".onion"; `key` as tor's own files have it, base32 of an x25519 private key.
   [[nodiscard]] awaitable<result<void>> add_client_auth(std::string id, base::secret key);
+  [[nodiscard]] awaitable<result<void>> remove_client_auth(std::string id);
 
   [[nodiscard]] const std::string& version() const noexcept { return version_; } ///< "0.4.9.11"
   [[nodiscard]] bool closed() const noexcept { return dead_.has_value(); }
