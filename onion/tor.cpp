@@ -87,7 +87,7 @@ std::optional<asio::ip::tcp::endpoint> socks_listener(const std::string& listene
   return std::nullopt;
 }
 
-awaitable<result<net::stream_ptr>> connect(std::variant<asio::ip::tcp::endpoint, std::filesystem::path> where) {
+awaitable<result<net::stream_ptr>> connect_to(std::variant<asio::ip::tcp::endpoint, std::filesystem::path> where) {
   if (const auto* tcp = std::get_if<asio::ip::tcp::endpoint>(&where)) {
     auto dialling = net::dial(*tcp, net::socket_options{});
     auto socket = co_await std::move(dialling);
@@ -296,7 +296,16 @@ awaitable<result<net::stream_ptr>> tor::open(wire::socks_destination to, std::st
   if (!ready && ready.error().what == outcome::timed_out)
     co_return no_tor(phase_ ? said_of(*phase_) : std::string("tor has not answered yet"));
   if (!ready) co_return ready.error();
-  auto connecting = connect(socks_);
+  for (int tried = 1;; ++tried) {
+    auto connecting =
+        net::with_deadline(connect(to, fmt::format("{}-{}", isolation, tried)), options_.circuit, stage::proxy);
+    auto stream = co_await std::move(connecting);
+    if (stream || stream.error().what != outcome::timed_out || tried == options_.circuits) co_return stream;
+  }
+}
+
+awaitable<result<net::stream_ptr>> tor::connect(wire::socks_destination to, std::string isolation) {
+  auto connecting = connect_to(socks_);
   auto stream = co_await std::move(connecting);
   if (!stream) co_return stream.error();
   wire::socks_credentials who{base::sensitive(std::move(isolation)), base::sensitive(std::string("landfall"))};

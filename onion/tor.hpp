@@ -16,6 +16,7 @@
 #include "net/child_process.hpp"
 #include "net/notifier.hpp"
 #include "net/stream.hpp"
+#include "onion/client_key.hpp"
 #include "onion/control.hpp"
 #include "onion/torrc.hpp"
 #include "wire/socks5.hpp"
@@ -31,12 +32,6 @@
 #include <vector>
 
 namespace landfall::onion {
-
-/// Of a private onion service (client authorisation, rend-spec-v3 §2.1).
-struct client_key {
-  std::string id;   ///< the address without ".onion"
-  base::secret key; ///< base32 x25519 private key, as tor's .auth_private files have it
-};
 
 struct managed_tor {
   tor_folder folder;
@@ -58,6 +53,8 @@ struct tor_options {
   /// How long `open` waits for 100 %: less than an onion lane has (90 s), so that what it fails with says how far tor
   /// came.
   std::chrono::milliseconds bootstrap{75'000};
+  std::chrono::milliseconds circuit{4'000};
+  int circuits = 5;
 };
 
 using phase_fn = std::function<void(const wire::bootstrap_phase&)>;
@@ -73,7 +70,8 @@ public:
   [[nodiscard]] awaitable<void> run();
 
   /// A stream through tor; starts it where needed. `isolation`: streams with different words share no circuit. `tell`
-  /// hears how far tor is, until it is ready.
+  /// hears how far tor is, until it is ready. Where a circuit does not stand within `circuit`, another one is tried,
+  /// and so on up to `circuits` of them: a rendezvous now and then hangs for a minute, and a new one takes a second.
   /// Errors: tor_bootstrap (it did not start, came to nothing, or not to 100 % in time: the phase is in the text);
   /// those of the way behind it at stage proxy (`wire::failure_of`); cancelled.
   [[nodiscard]] awaitable<result<net::stream_ptr>> open(wire::socks_destination to, std::string isolation,
@@ -95,6 +93,7 @@ private:
   awaitable<result<void>> bootstrap(control& connection);
   awaitable<result<void>> add_keys(control& connection);
   awaitable<result<void>> until_ready(phase_fn tell);
+  awaitable<result<net::stream_ptr>> connect(wire::socks_destination to, std::string isolation);
   void at(const wire::bootstrap_phase& phase);
   void now(state next);
 
