@@ -18,7 +18,7 @@ constexpr text onion[] = {"kind", "name", "group", "tier", "url", "tor", "auth_k
 constexpr text dns_route[] = {"kind", "name", "group", "tier", "zone", "resolvers"};
 constexpr text dht[] = {"kind", "name", "group", "tier"};
 constexpr text bridge[] = {"line", "far_end"};
-constexpr text transport[] = {"names", "exec"};
+constexpr text transport[] = {"names", "exec", "native"};
 constexpr text hints[] = {"lan", "dht_get_peers"};
 
 constexpr section all[] = {

@@ -273,13 +273,16 @@ private:
   void transport(const table& from) {
     auto in = open(from, "transport");
     transport_settings one{in.texts("names", max_names).value_or(std::vector<std::string>{}),
-                           in.texts("exec", max_exec).value_or(std::vector<std::string>{})};
+                           in.texts("exec", max_exec).value_or(std::vector<std::string>{}),
+                           in.flag("native").value_or(true)};
     if (!in.has("names") || one.names.empty()) in.complain("names", "missing; name at least one transport");
     if (!in.has("exec") || one.exec.empty() || one.exec.front().empty())
       in.complain("exec", "missing; write the program and its arguments: [\"snowflake-client\"]");
     for (const auto& name : one.names) {
       if (!is_transport_name(name)) in.complain("names", "the name of a transport has letters, digits and _ only");
       if (!transport_names_.insert(name).second) in.complain("names", "a transport that stands there twice");
+      if (one.native && (name == "obfs4" || name == "webtunnel"))
+        in.complain("names", fmt::format("Landfall speaks {} itself; write native = false to use the program", name));
     }
     out_.transports.push_back(std::move(one));
   }

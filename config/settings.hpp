@@ -57,6 +57,7 @@ struct bridge_settings {
 struct transport_settings {
   std::vector<std::string> names;
   std::vector<std::string> exec;
+  bool native = true; ///< false: this program also for what Landfall speaks itself
 };
 
 struct hint_settings {

@@ -48,6 +48,19 @@ digest hmac_sha256(std::string_view key, std::string_view data) {
   return out;
 }
 
+std::string hkdf_sha256(std::string_view secret, std::string_view salt, std::string_view info, std::size_t size) {
+  must(size <= 255 * sizeof(digest::bytes));
+  const auto key = hmac_sha256(salt, secret);
+  std::string out, block;
+  for (std::uint8_t n = 1; out.size() < size; ++n) {
+    block.append(info).push_back(static_cast<char>(n));
+    block = hmac_sha256(key.view(), block).view();
+    out += block;
+  }
+  out.resize(size);
+  return out;
+}
+
 std::string random_bytes(std::size_t size) {
   must(size <= static_cast<std::size_t>(std::numeric_limits<int>::max()));
   std::string out(size, '\0');

@@ -1,4 +1,4 @@
-// SHA-256 and HMAC-SHA-256, and random bytes. Thin, over OpenSSL.
+// SHA-256, HMAC-SHA-256 and HKDF, and random bytes. Thin, over OpenSSL.
 #pragma once
 
 #include <array>
@@ -21,6 +21,9 @@ struct digest {
 
 [[nodiscard]] digest sha256(std::string_view data);
 [[nodiscard]] digest hmac_sha256(std::string_view key, std::string_view data);
+/// HKDF (RFC 5869) over SHA-256, extract and expand; `size` <= 8160.
+[[nodiscard]] std::string hkdf_sha256(std::string_view secret, std::string_view salt, std::string_view info,
+                                      std::size_t size);
 
 /// Random bytes of the operating system's strength. Terminates the program when there are none.
 [[nodiscard]] std::string random_bytes(std::size_t size);

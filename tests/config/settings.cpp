@@ -164,6 +164,7 @@ TEST_CASE("every key reaches its setting") {
   CHECK(onion.auth_key == "/etc/landfall/onion.auth");
   CHECK(std::get<config::dns_target>(s.routes[4].target).zone == "peers.example.net");
   CHECK(s.transports.front().exec.size() == 3);
+  CHECK_FALSE(s.transports.front().native);
   CHECK(s.bridges.front().far_end == "landfall");
   CHECK(s.hints.lan == "ask");
 }

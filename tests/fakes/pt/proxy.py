@@ -94,6 +94,21 @@ def good():
     say("VERSION 1", "FUTURE keyword", "STATUS TYPE=version IMPLEMENTATION=fake VERSION=1.0", offer(port), "CMETHODS DONE")
 
 
+def grants():
+    """Grants every request at once, as snowflake does, and leads nowhere."""
+    listener, port = listen()
+    say("VERSION 1", offer(port), "CMETHODS DONE")
+    kept = []
+    while True:
+        client = listener.accept()[0]
+        for answer in (b"\x05\x02", b"\x01\x00"):
+            client.recv(512)
+            client.sendall(answer)
+        client.recv(512)
+        client.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        kept.append(client)
+
+
 def deaf():
     """Neither the end of stdin nor SIGTERM ends it."""
     import signal
