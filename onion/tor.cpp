@@ -114,6 +114,7 @@ void tor::now(state next) {
 }
 
 void tor::at(const wire::bootstrap_phase& phase) {
+  if (options_.tell && phase_ != phase) options_.tell(phase);
   phase_ = phase;
   if (phase.progress == 100) in_a_row_ = 0;
   now(phase.progress == 100 ? state::ready : state::starting);

@@ -33,6 +33,8 @@
 
 namespace landfall::onion {
 
+using phase_fn = std::function<void(const wire::bootstrap_phase&)>;
+
 struct managed_tor {
   tor_folder folder;
   std::string program = "tor";
@@ -55,9 +57,8 @@ struct tor_options {
   std::chrono::milliseconds bootstrap{75'000};
   std::chrono::milliseconds circuit{4'000};
   int circuits = 5;
+  phase_fn tell{}; ///< every phase of a bootstrap
 };
-
-using phase_fn = std::function<void(const wire::bootstrap_phase&)>;
 
 class tor {
 public:

@@ -64,8 +64,12 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
       where_(events_, options.network ? *options.network : *system_network_, held_->memory,
              !settings_.network.lab && settings_.sidecar.upstream_proxy.reveal().empty(),
              [this](const std::string& about, std::string text) { held_->warn(about, std::move(text)); }),
-      through_(executor, settings_), poked_(executor), changed_(executor), selection_seed_(random_seed()),
-      pace_(clock.steady(), random_seed()) {
+      through_(executor, settings_,
+               [this](std::string_view transport, std::string_view what, std::string detail) {
+                 events_.publish("transport",
+                                 {{"transport", transport}, {"what", what}, {"detail", std::move(detail)}});
+               }),
+      poked_(executor), changed_(executor), selection_seed_(random_seed()), pace_(clock.steady(), random_seed()) {
   held_->on_complaint([this](const std::string& text) { events_.publish("local_error", {{"detail", text}}); });
   if (settings_.hints.lan != "off") held_->warn("lan", "hints.lan: this version does not look for peers on the LAN");
   if (settings_.hints.dht_get_peers)
@@ -78,6 +82,7 @@ awaitable<void> engine::run() {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope beside(executor);
   beside.spawn(where_.watch([this] { on_network(); }));
+  beside.spawn(through_.run());
   auto driving = drive();
   co_await std::move(driving);
   beside.cancel();

@@ -200,9 +200,14 @@ awaitable<probe_result> probe::run() {
   probe_plan plan(line_up(), settings_.fallback);
   const std::function<awaitable<lane_report>(std::size_t, net::progress_fn)> one =
       [this](std::size_t index, net::progress_fn progress) { return run_one(index, std::move(progress)); };
+  const auto executor = co_await net::asio::this_coro::executor;
+  net::scope beside(executor);
+  beside.spawn(through_.run());
   auto running = net::race<lane_report>(plan, one, clock_);
   const auto ended = co_await std::move(running);
   (void)ended; // cancelled: there is what there is
+  beside.cancel();
+  co_await beside.join();
   co_return finish(plan, epoch);
 }
 
