@@ -68,6 +68,14 @@ transports::transports(net::asio::any_io_executor executor, const config::settin
 }
 
 void transports::make_tors(const config::settings& settings) {
+  if (!settings.tor.torrc.empty()) {
+    auto lines = base::read_file(settings.tor.torrc, 64 * 1024);
+    // Without them it would be a tor of the public network.
+    if (!lines)
+      tor_error_ = "tor.torrc: " + lines.error().detail;
+    else
+      tor_lines_ = std::move(*lines);
+  }
   bool first = true;
   std::set<std::string> wanted{"managed"};
   for (const auto& route : settings.routes) {
@@ -113,7 +121,7 @@ onion::tor_options transports::managed(const config::settings& settings) const {
   onion::managed_tor out;
   out.folder.path = settings.sidecar.state / "tor";
   out.program = settings.tor.exec;
-  if (!settings.tor.torrc.empty()) out.more = base::read_file(settings.tor.torrc, 64 * 1024).value_or("");
+  out.more = tor_lines_;
   std::set<std::string> used;
   for (const auto& bridge : settings.bridges) {
     const auto line = config::bridge_line::parse(bridge.line.reveal());
@@ -144,6 +152,7 @@ onion::tor& transports::tor_of(const config::onion_target* configured) {
 
 std::string transports::tor_off(const std::string& route) const {
   if (!upstream_off.empty()) return upstream_off;
+  if (!tor_error_.empty()) return tor_error_;
   const auto found = key_errors_.find(route);
   return found == key_errors_.end() ? std::string() : found->second;
 }

@@ -47,6 +47,7 @@ private:
   net::asio::any_io_executor executor_;
   transport_tell tell_;
   std::string first_tor_ = "managed";
+  std::string tor_lines_, tor_error_; ///< of [tor] torrc
   std::map<std::string, std::unique_ptr<onion::tor>, std::less<>> tors_;
   std::vector<onion::client_key> keys_;
   std::map<std::string, std::string> key_errors_; ///< by route
