@@ -4,6 +4,7 @@
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
 #include "net/scope.hpp"
+#include "ptclient/obfs4_client.hpp"
 #include "ptclient/socks_service.hpp"
 #include "ptclient/webtunnel.hpp"
 
@@ -22,7 +23,7 @@ using tcp = asio::ip::tcp;
 
 namespace {
 
-constexpr std::array<std::string_view, 1> native{"webtunnel"};
+constexpr std::array<std::string_view, 2> native{"obfs4", "webtunnel"};
 
 /// Its data goes by UDP, which no proxy of ours carries (design §4).
 constexpr std::array<std::string_view, 1> unproxied{"snowflake"};
@@ -80,9 +81,9 @@ awaitable<result<net::stream_ptr>> open_for_program(net::socks5_request asked, o
 
 bool is_native(std::string_view transport) noexcept { return among(native, transport); }
 
-bridges::bridges(asio::any_io_executor executor, const config::settings& settings, http::resolver& names, tell_fn tell,
-                 bridge_limits limits)
-    : names_(names), limits_(limits) {
+bridges::bridges(asio::any_io_executor executor, const config::settings& settings, http::resolver& names,
+                 const base::clock& clock, tell_fn tell, bridge_limits limits)
+    : names_(names), clock_(clock), keys_(obfs4_keys::on(executor)), limits_(limits) {
   out_.socket = {settings.sidecar.fwmark, settings.sidecar.interface};
   out_.connect = limits_.connect;
   if (const auto& text = settings.sidecar.upstream_proxy.reveal(); !text.empty()) {
@@ -152,13 +153,29 @@ awaitable<result<net::stream_ptr>> bridges::open(config::bridge_line line, net::
   co_await asio::this_coro::throw_if_cancelled(false);
   if (auto why = off(line.transport); !why.empty()) co_return fail(outcome::proxy_failed, std::move(why), stage::proxy);
   if (auto* by = program_of(line.transport)) co_return co_await open_managed(*by, std::move(line), std::move(tell));
-  co_return co_await open_native(std::move(line), std::move(tell));
-}
-
-awaitable<result<net::stream_ptr>> bridges::open_native(config::bridge_line line, net::progress_fn tell) {
+  if (line.transport == "obfs4") co_return co_await open_obfs4(std::move(line), std::move(tell));
   auto to = webtunnel_target_of(line.arguments.reveal());
   if (!to) co_return to.error();
   co_return co_await open_webtunnel(std::move(*to), out_, names_, std::move(tell));
+}
+
+awaitable<result<net::stream_ptr>> bridges::open_obfs4(config::bridge_line line, net::progress_fn tell) {
+  auto bridge = wire::read_obfs4_arguments(line.arguments.reveal());
+  if (!bridge) co_return bridge.error();
+  const auto& place = line.where.reveal();
+  const auto address = place.address.to_string();
+  const auto port = place.port.value_or(443);
+  auto to = wire::socks_destination::parse(address, port);
+  if (!to) co_return to.error();
+  dialer dial = [this, to = std::move(*to), &tell] { return reach(to, out_, names_, tell); };
+  auto stream = co_await obfs4_connect(*bridge, std::move(dial), keys_, clock_);
+  if (stream) {
+    if (tell) tell(stage::handshake);
+    co_return std::move(*stream);
+  }
+  auto why = std::move(stream).error();
+  if (!out_.upstream) why.where = base::place{address, port, {}};
+  co_return why;
 }
 
 awaitable<result<net::stream_ptr>> bridges::open_managed(program& by, config::bridge_line line, net::progress_fn tell) {

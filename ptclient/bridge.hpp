@@ -14,6 +14,7 @@
 
 #include "config/bridge_line.hpp"
 #include "config/settings.hpp"
+#include "ptclient/obfs4_keys.hpp"
 #include "ptclient/outward.hpp"
 #include "ptclient/program.hpp"
 
@@ -24,7 +25,7 @@
 namespace landfall::ptclient {
 
 struct bridge_limits {
-  std::chrono::milliseconds connect{4000}, handshake{10'000}; ///< design §4
+  std::chrono::milliseconds connect{4000};      ///< design §4
   std::chrono::milliseconds granted{30'000};    ///< SOCKS5 of a program; it may have to find its way first
   std::chrono::milliseconds first_byte{30'000}; ///< what a program opened; a whole lane has no more
 };
@@ -35,8 +36,8 @@ class bridges {
 public:
   /// Reads [[transport]], upstream_proxy, fwmark, interface and the state folder (STATE/transports/NAME). Starts
   /// nothing. `names` outlives it. `tell` is called on the executor.
-  bridges(asio::any_io_executor executor, const config::settings& settings, http::resolver& names, tell_fn tell = {},
-          bridge_limits limits = {});
+  bridges(asio::any_io_executor executor, const config::settings& settings, http::resolver& names,
+          const base::clock& clock, tell_fn tell = {}, bridge_limits limits = {});
   ~bridges();
 
   /// The programs' life: spawn it once, before `open`; ends when cancelled, after they have.
@@ -55,7 +56,7 @@ public:
   [[nodiscard]] awaitable<result<net::stream_ptr>> open(config::bridge_line line, net::progress_fn tell = {});
 
 private:
-  [[nodiscard]] awaitable<result<net::stream_ptr>> open_native(config::bridge_line line, net::progress_fn tell);
+  [[nodiscard]] awaitable<result<net::stream_ptr>> open_obfs4(config::bridge_line line, net::progress_fn tell);
   [[nodiscard]] awaitable<result<net::stream_ptr>> open_managed(program& by, config::bridge_line line,
                                                                 net::progress_fn tell);
   [[nodiscard]] program* program_of(std::string_view transport) const;
@@ -64,6 +65,8 @@ private:
   [[nodiscard]] base::sensitive<std::string> open_proxy(const asio::any_io_executor& executor);
 
   http::resolver& names_;
+  const base::clock& clock_;
+  std::shared_ptr<obfs4_keys> keys_;
   bridge_limits limits_;
   outward out_;
   std::string broken_;       ///< why nothing may be opened at all

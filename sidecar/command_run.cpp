@@ -1,6 +1,7 @@
 #include "config/paths.hpp"
 #include "sidecar/cli.hpp"
 #include "sidecar/configuration.hpp"
+#include "sidecar/managed.hpp"
 #include "sidecar/run.hpp"
 
 #include <unistd.h>
@@ -18,6 +19,9 @@ struct run_flags {
 };
 
 int run(const run_flags& flags) {
+  auto asked = managed_request();
+  // A managed proxy needs no configuration, and must not find one by itself: its parent knows of none.
+  if (asked && flags.configuration.empty()) return run_managed(std::move(*asked), std::nullopt);
   auto loaded = load_configuration(flags.configuration);
   if (const auto* status = std::get_if<int>(&loaded)) return *status;
   run_options options;
@@ -26,6 +30,7 @@ int run(const run_flags& flags) {
   options.exit_with_parent = flags.exit_with_parent;
   options.parent = flags.parent;
   options.exit_on_stdin_close = flags.exit_on_stdin_close;
+  if (asked) return run_managed(std::move(*asked), std::move(options));
   return run_sidecar(std::move(options));
 }
 

@@ -27,7 +27,7 @@ using net::awaitable;
 /// For answers under way at the end; with what is cancelled after it, well within the second that we promise.
 constexpr std::chrono::milliseconds grace{500};
 
-awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, std::string ready) {
+awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, const run_options& options, std::string ready) {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope clients(executor), work(executor);
   clients.spawn(api.run());
@@ -36,6 +36,7 @@ awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, std::str
   base::notify_service("READY=1");
   base::give_back_memory();
   work.spawn(heart.run());
+  if (options.beside) work.spawn(options.beside());
   const auto why = co_await stop.wait();
   base::log(base::level::info, "ending: {}", why);
   base::notify_service("STOPPING=1");
@@ -77,7 +78,7 @@ int run_sidecar(run_options options) {
   auto socket = api_socket::listen(options.socket);
   if (!socket) return complain(socket.error());
   api_server api(io.get_executor(), socket->release(), **heart, (*heart)->events(), allowed_uids(options.settings));
-  auto serving = serve(**heart, api, **stop, ready_line(options, (*heart)->describe()));
+  auto serving = serve(**heart, api, **stop, options, ready_line(options, (*heart)->describe()));
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);
   };

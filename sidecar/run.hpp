@@ -2,10 +2,12 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "net/async.hpp"
 
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 namespace landfall::sidecar {
@@ -17,6 +19,7 @@ struct run_options {
   bool exit_with_parent = false;
   std::optional<pid_t> parent; ///< whom to expect as parent, so that one that died early is noticed
   bool exit_on_stdin_close = false;
+  std::function<net::awaitable<void>()> beside{}; ///< runs as long as the sidecar does, cancelled at its end
 };
 
 /// Runs a sidecar in this thread until SIGTERM, SIGINT or what the options name; returns the exit status (cli.hpp)

@@ -222,23 +222,6 @@ result<pt_pairs> parse_pt_arguments(std::string_view text) {
   return out;
 }
 
-std::string smethod_arguments(const pt_pairs& arguments) {
-  std::string out;
-  const auto append = [&out](std::string_view text) {
-    for (const char c : text) {
-      if (c == ',' || c == '=' || c == '\\') out += '\\';
-      out += c;
-    }
-  };
-  for (const auto& [key, value] : arguments) {
-    if (!out.empty()) out += ',';
-    append(key);
-    out += '=';
-    append(value);
-  }
-  return out;
-}
-
 std::string pt_log_line(std::string_view severity, std::string_view message) {
   std::string text;
   for (const char c : base::printable(message, 400)) {

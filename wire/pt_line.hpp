@@ -68,8 +68,6 @@ using pt_line = std::variant<pt_version, pt_version_error, pt_env_error, pt_prox
 /// "k=v;k=v" as it comes over SOCKS or in TOR_PT_SERVER_TRANSPORT_OPTIONS: '\' makes the next character plain, '=' may
 /// stand in values as it is. Errors: malformed: an empty key, no '=', a '\' at the end, a ';' at the end.
 [[nodiscard]] base::result<pt_pairs> parse_pt_arguments(std::string_view text);
-/// The ARGS of an SMETHOD line: "k=v,k=v", with '\' before ',', '=' and '\'.
-[[nodiscard]] std::string smethod_arguments(const pt_pairs& arguments);
 
 /// 'LOG SEVERITY=warning MESSAGE="…"', without the newline. All but printable ASCII is replaced.
 [[nodiscard]] std::string pt_log_line(std::string_view severity, std::string_view message);

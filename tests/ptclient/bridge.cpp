@@ -67,7 +67,7 @@ awaitable<net::result<std::string>> ask(stage& on, std::string text) {
   http::resolver_options none;
   none.servers = {"127.0.0.1:9"};
   http::resolver names(executor, std::move(none));
-  ptclient::bridges all(executor, on.settings, names, {}, on.limits);
+  ptclient::bridges all(executor, on.settings, names, base::system_clock(), {}, on.limits);
   net::scope running(executor);
   running.spawn(all.run());
   auto line = config::bridge_line::parse(text);
@@ -110,6 +110,24 @@ awaitable<net::result<std::string>> over_obfs4proxy(stage& on, bool wrong_key) {
 
 } // namespace
 
+TEST_CASE("a bridge by our own obfs4, directly and through a proxy") {
+  stage on;
+  const auto got = fakes::run(over_obfs4proxy(on, false));
+  REQUIRE_MESSAGE(got.has_value(), base::to_string(got.error()));
+  CHECK(*got == "hello");
+  const auto port = fakes::free_port();
+  on.settings.sidecar.upstream_proxy = base::sensitive(fmt::format("socks5://127.0.0.1:{}", port));
+  const auto closed = fakes::run(over_obfs4proxy(on, false));
+  REQUIRE_FALSE(closed.has_value());
+  CHECK(closed.error().what == outcome::proxy_failed);
+  CHECK_FALSE(closed.error().where);
+  const fakes::scratch folder;
+  fakes::process socks({"microsocks", "-i", "127.0.0.1", "-p", std::to_string(port)}, folder.path() / "log");
+  socks.wait_for_port(port);
+  const auto proxied = fakes::run(over_obfs4proxy(on, false));
+  CHECK_MESSAGE(proxied.has_value(), base::to_string(proxied.error()));
+}
+
 TEST_CASE("a bridge through a program") {
   stage on;
   on.uses({"obfs4"}, {"obfs4proxy"});
@@ -137,6 +155,20 @@ TEST_CASE("a program's connections go through the upstream proxy, or nowhere") {
   const auto got = fakes::run(over_obfs4proxy(on, false));
   CHECK_MESSAGE(got.has_value(), base::to_string(got.error()));
   CHECK(folder.get("log").find("connected to 127.0.0.1") != std::string::npos);
+}
+
+TEST_CASE("a program's sockets are ours where an interface is set") {
+  if (!net::check({.fwmark = 0, .interface = "lo"})) {
+    MESSAGE("SKIPPED: no permission to bind to an interface");
+    return;
+  }
+  stage on;
+  on.uses({"obfs4"}, {"obfs4proxy"});
+  on.settings.sidecar.interface = "lo";
+  const auto got = fakes::run(over_obfs4proxy(on, false));
+  CHECK_MESSAGE(got.has_value(), base::to_string(got.error()));
+  on.settings.sidecar.interface = "nowhere0"; // had the program a socket of its own, it would get there all the same
+  CHECK_FALSE(fakes::run(over_obfs4proxy(on, false)).has_value());
 }
 
 TEST_CASE("success of a program may mean nothing") {
