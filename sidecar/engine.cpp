@@ -64,7 +64,7 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
       where_(events_, options.network ? *options.network : *system_network_, held_->memory,
              !settings_.network.lab && settings_.sidecar.upstream_proxy.reveal().empty(),
              [this](const std::string& about, std::string text) { held_->warn(about, std::move(text)); }),
-      through_(executor, settings_,
+      through_(executor, settings_, clock_,
                [this](std::string_view transport, std::string_view what, std::string detail) {
                  events_.publish("transport",
                                  {{"transport", transport}, {"what", what}, {"detail", std::move(detail)}});

@@ -95,7 +95,7 @@ public:
                                                     [this](bool) { adopted(); }, [](const fallback::race_result&) {}),
         network_(net::system_network(executor, settings_.sidecar.interface)),
         where_(events_, *network_, held_->memory, false, [](const std::string&, std::string) {}),
-        through_(executor, settings_), penalties_(held_->memory.penalised()), random_(random_seed()) {}
+        through_(executor, settings_, clock_), penalties_(held_->memory.penalised()), random_(random_seed()) {}
 
   awaitable<probe_result> run() override;
   event_bus& events() override { return events_; }

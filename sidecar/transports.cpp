@@ -52,9 +52,10 @@ std::string own_command() {
 
 } // namespace
 
-transports::transports(net::asio::any_io_executor executor, const config::settings& settings, transport_tell tell)
+transports::transports(net::asio::any_io_executor executor, const config::settings& settings, const base::clock& clock,
+                       transport_tell tell)
     : names(executor, resolver_of(settings)), https(executor, socket_of(settings), names),
-      bridges(executor, settings, names, told_by(tell)), executor_(executor), tell_(std::move(tell)) {
+      bridges(executor, settings, names, clock, told_by(tell)), executor_(executor), tell_(std::move(tell)) {
   if (const auto& text = settings.sidecar.upstream_proxy.reveal(); !text.empty()) {
     auto parsed = ptclient::upstream_of(text);
     // The configuration's reader has refused such a text already; but what is meant to be proxied must not go directly,

@@ -21,7 +21,9 @@ using transport_tell = std::function<void(std::string_view transport, std::strin
 
 class transports {
 public:
-  transports(net::asio::any_io_executor executor, const config::settings& settings, transport_tell tell = {});
+  /// `clock` outlives it.
+  transports(net::asio::any_io_executor executor, const config::settings& settings, const base::clock& clock,
+             transport_tell tell = {});
 
   /// The life of the programs that are started on the way: spawn it once, before anything is fetched. Ends when
   /// cancelled, after they have.
