@@ -7,7 +7,8 @@ namespace {
 using text = std::string_view;
 
 constexpr text network[] = {"id", "root", "channel", "lab"};
-constexpr text sidecar[] = {"state", "socks", "api_uids", "upstream_proxy", "fwmark", "interface"};
+constexpr text sidecar[] = {"state",    "socks",          "socks_open", "socks_any",
+                            "api_uids", "upstream_proxy", "fwmark",     "interface"};
 constexpr text fallback[] = {"attempt_delay_ms", "tier_gap_ms", "max_lanes", "max_lanes_per_group", "exposure"};
 constexpr text dns[] = {"doh", "ca", "resolvers"};
 constexpr text https[] = {"kind", "name", "group", "tier", "url", "pins", "sni", "split_hello", "profile", "ca"};

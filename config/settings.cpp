@@ -185,6 +185,8 @@ private:
     to.socks = in.text("socks").value_or(to.socks);
     if (!is_socks_listener(to.socks))
       in.complain("socks", "write a loopback ADDRESS:PORT (port 0: any free one), or unix:PATH with an absolute path");
+    to.socks_open = in.flag("socks_open").value_or(to.socks_open);
+    to.socks_any = in.flag("socks_any").value_or(to.socks_any);
     for (const auto uid : in.numbers("api_uids", 0, max_u32 - 1, max_api_uids).value_or(std::vector<std::int64_t>{}))
       to.api_uids.push_back(static_cast<std::uint32_t>(uid));
     auto proxy = in.text("upstream_proxy").value_or("");

@@ -25,6 +25,8 @@ struct network_settings {
 struct sidecar_settings {
   std::filesystem::path state; ///< absolute; empty only from parse_settings without state: then config::state_path()
   std::string socks = "127.0.0.1:0"; ///< loopback ADDRESS:PORT (0: any free one), or unix:PATH, absolute
+  bool socks_open = false;           ///< no password: every program of every user of this machine may go through it
+  bool socks_any = false;            ///< to every destination, not to peers alone
   std::vector<std::uint32_t> api_uids;
   base::sensitive<std::string> upstream_proxy; ///< socks5:// or http://[USER:PASSWORD@]HOST:PORT; empty: none
   std::uint32_t fwmark = 0;

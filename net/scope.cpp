@@ -26,44 +26,47 @@ std::size_t scope::spawn(awaitable<void> body) {
   const auto id = next_id_++;
   auto& self = children_[id];
   ++running_;
-  auto completion = [this, &self](std::exception_ptr thrown) { on_end(self, std::move(thrown)); };
+  auto completion = [this, id, &self](std::exception_ptr thrown) { on_end(id, self, std::move(thrown)); };
   asio::co_spawn(executor_, run(self, std::move(body)),
                  asio::bind_cancellation_slot(self.signal.slot(), std::move(completion)));
   return id;
 }
 
-void scope::on_end(child& self, std::exception_ptr thrown) {
+void scope::on_end(std::size_t id, child& self, std::exception_ptr thrown) {
   self.ended = true; // forgotten later: its signal is still in use by the completion that called us
+  ended_.push_back(id);
   --running_;
+  if (self.stopping) --stopping_;
   const bool cancelled_before_it_began = !self.begun && self.stopping;
   if (thrown && !cancelled_before_it_began && !bug_) bug_ = std::move(thrown);
   poke();
 }
 
 void scope::forget_ended() {
-  std::erase_if(children_, [](const auto& entry) { return entry.second.ended; });
+  for (const auto id : ended_) children_.erase(id);
+  ended_.clear();
 }
 
 void scope::cancel(std::size_t id) {
   const auto found = children_.find(id);
   if (found == children_.end() || found->second.ended) return;
-  found->second.stopping = true;
+  stop(found->second);
   found->second.signal.emit(asio::cancellation_type::terminal);
 }
 
 void scope::cancel() {
-  for (auto& [id, self] : children_) self.stopping = true;
+  for (auto& [id, self] : children_) stop(self);
   repeat_signals();
 }
 
-bool scope::repeat_signals() {
-  bool any = false;
-  for (auto& [id, self] : children_) {
-    if (self.ended || !self.stopping) continue;
-    self.signal.emit(asio::cancellation_type::terminal);
-    any = true;
-  }
-  return any;
+void scope::stop(child& self) {
+  if (!self.ended && !std::exchange(self.stopping, true)) ++stopping_;
+}
+
+void scope::repeat_signals() {
+  if (stopping_ == 0) return;
+  for (auto& [id, self] : children_)
+    if (!self.ended && self.stopping) self.signal.emit(asio::cancellation_type::terminal);
 }
 
 void scope::poke() {
@@ -76,9 +79,7 @@ awaitable<void> scope::wait(base::steady_time until) {
   for (auto pause = first_repeat; !std::exchange(poked_, false); pause = std::min(pause * 2, last_repeat)) {
     const auto now = std::chrono::steady_clock::now();
     if (now >= until) break;
-    const bool stopping = std::any_of(children_.begin(), children_.end(),
-                                      [](const auto& entry) { return entry.second.stopping && !entry.second.ended; });
-    timer_.expires_at(stopping ? std::min(until, now + pause) : until);
+    timer_.expires_at(stopping_ > 0 ? std::min(until, now + pause) : until);
     const auto [ec] = co_await timer_.async_wait(as_result);
     if (std::exchange(poked_, false) || ec) break; // a child ended, or the caller was cancelled
     repeat_signals();

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <exception>
 #include <map>
+#include <vector>
 
 namespace landfall::net {
 
@@ -45,14 +46,16 @@ private:
     bool begun = false, ended = false, stopping = false;
   };
   static awaitable<void> run(child& self, awaitable<void> body);
-  void on_end(child& self, std::exception_ptr thrown);
+  void on_end(std::size_t id, child& self, std::exception_ptr thrown);
   void forget_ended();
-  bool repeat_signals();
+  void stop(child& self);
+  void repeat_signals();
 
   asio::any_io_executor executor_;
   asio::steady_timer timer_;
   std::map<std::size_t, child> children_;
-  std::size_t next_id_ = 0, running_ = 0;
+  std::vector<std::size_t> ended_; ///< still in children_: who has thousands looks at no more than these
+  std::size_t next_id_ = 0, running_ = 0, stopping_ = 0;
   bool poked_ = false;
   std::exception_ptr bug_;
 };

@@ -1,15 +1,12 @@
 #include "ptclient/outward.hpp"
 
-#include "base/encoding.hpp"
 #include "config/endpoint.hpp"
 #include "config/host.hpp"
 #include "net/deadline.hpp"
-#include "wire/http_head.hpp"
+#include "net/http_connect.hpp"
 
 #include <boost/url.hpp>
-#include <fmt/format.h>
 
-#include <array>
 #include <utility>
 
 namespace landfall::ptclient {
@@ -39,48 +36,20 @@ awaitable<result<net::stream_ptr>> connect(tcp::endpoint to, outward how, net::p
   co_return net::as_stream(std::move(*socket));
 }
 
-/// HTTP CONNECT (RFC 9110 §9.3.6): nothing may come behind the answer, since who is asked first speaks second.
-awaitable<result<void>> http_connect(net::stream& proxy, wire::socks_destination to, http::proxy with) {
-  const auto host = to.host_text();
-  const auto authority = fmt::format("{}{}{}:{}", to.kind == wire::socks_host::ipv6 ? "[" : "", host,
-                                     to.kind == wire::socks_host::ipv6 ? "]" : "", to.port);
-  std::string asked = fmt::format("CONNECT {} HTTP/1.1\r\nHost: {}\r\n", authority, authority);
-  if (!with.user.reveal().empty())
-    asked +=
-        "Proxy-Authorization: Basic " + base::to_base64(with.user.reveal() + ":" + with.password.reveal()) + "\r\n";
-  asked += "\r\n";
-  auto sent = co_await proxy.write(asio::buffer(asked));
-  if (!sent) co_return sent.error();
-  wire::http_head_reader reader;
-  std::array<char, 1024> some{};
-  for (;;) {
-    auto size = co_await proxy.read_some(asio::buffer(some));
-    if (!size) co_return size.error();
-    if (*size == 0) co_return fail(outcome::proxy_failed, "it ended without an answer to CONNECT", stage::proxy);
-    auto complete = reader.take({some.data(), *size});
-    if (!complete) co_return complete.error();
-    if (*complete) break;
-  }
-  const int status = reader.head().status;
-  if (status / 100 != 2)
-    co_return fail(outcome::proxy_failed, fmt::format("it answered {} to CONNECT", status), stage::proxy);
-  if (!std::move(reader).rest().empty())
-    co_return fail(outcome::proxy_failed, "it said more than it was asked", stage::proxy);
-  co_return result<void>{};
-}
-
 /// `answered`: whether what it ends with is the proxy's word.
-awaitable<result<void>> ask(net::stream& proxy, wire::socks_destination to, http::proxy with, bool& answered) {
+awaitable<result<net::stream_ptr>> ask(net::stream_ptr proxy, wire::socks_destination to, http::proxy with,
+                                       bool& answered) {
+  std::optional<wire::socks_credentials> credentials;
+  if (!with.user.reveal().empty()) credentials = wire::socks_credentials{with.user, with.password};
   if (with.kind == http::proxy_kind::http) {
-    auto asked = co_await http_connect(proxy, std::move(to), std::move(with));
+    auto asked = co_await net::http_connect(std::move(proxy), std::move(to), std::move(credentials));
     answered = true;
     co_return asked;
   }
-  std::optional<wire::socks_credentials> credentials;
-  if (!with.user.reveal().empty()) credentials = wire::socks_credentials{with.user, with.password};
-  auto asked = co_await net::socks5_connect(proxy, std::move(to), std::move(credentials), wire::socks_offer::if_asked);
+  auto asked = co_await net::socks5_connect(*proxy, std::move(to), std::move(credentials), wire::socks_offer::if_asked);
   answered = true;
-  co_return asked;
+  if (!asked) co_return asked.error();
+  co_return std::move(proxy);
 }
 
 /// Whatever breaks on the way to and in the proxy is the proxy's, but for what it says of the destination.
@@ -103,13 +72,16 @@ awaitable<result<net::stream_ptr>> through(wire::socks_destination to, outward h
   auto stream = co_await connect(where, how, tell);
   if (!stream) co_return stream.error();
   bool answered = false;
-  auto asking = ask(**stream, std::move(to), *how.upstream, answered);
+  auto asking = ask(std::move(*stream), std::move(to), *how.upstream, answered);
   auto asked = co_await net::with_deadline(std::move(asking), how.proxy, stage::proxy);
   if (!asked && !answered && asked.error().what == outcome::timed_out)
     co_return fail(outcome::proxy_failed, "the proxy does not answer", stage::proxy);
   if (!asked) co_return asked.error();
+  // Who is asked first speaks second: bytes behind the answer to CONNECT would be nobody's.
+  if ((*asked)->plain() == nullptr)
+    co_return fail(outcome::proxy_failed, "it said more than it was asked", stage::proxy);
   if (tell) tell(stage::proxy);
-  co_return std::move(*stream);
+  co_return std::move(*asked);
 }
 
 } // namespace

@@ -91,7 +91,7 @@ awaitable<void> program::run() {
 
 void program::pause(failure why, bool was_steady) {
   const bool cancelled = why.what == outcome::cancelled;
-  if (!cancelled) tell(state_ == state::ready ? kind::ended : kind::failed, base::to_string(why));
+  if (!cancelled) tell(talk_.ready() ? kind::ended : kind::failed, base::to_string(why));
   failed_ = std::move(why);
   failures_ = was_steady ? 0 : std::min(failures_ + 1, 16);
   const auto wait = failures_ == 0

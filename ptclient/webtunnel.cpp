@@ -2,6 +2,7 @@
 
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
+#include "net/http_connect.hpp"
 #include "ptclient/tls_stream.hpp"
 
 #include <array>
@@ -15,29 +16,6 @@ using base::stage;
 using tcp = asio::ip::tcp;
 
 namespace {
-
-/// A stream of which the first bytes were read already.
-class begun_stream final : public net::stream {
-public:
-  begun_stream(net::stream_ptr below, std::string first) : below_(std::move(below)), first_(std::move(first)) {}
-  awaitable<result<void>> readable() override {
-    if (!first_.empty()) co_return result<void>{};
-    co_return co_await below_->readable();
-  }
-  awaitable<result<std::size_t>> read_some(asio::mutable_buffer into) override {
-    if (first_.empty()) co_return co_await below_->read_some(into);
-    const auto size = asio::buffer_copy(into, asio::buffer(first_));
-    first_.erase(0, size);
-    co_return size;
-  }
-  awaitable<result<void>> write(asio::const_buffer from) override { co_return co_await below_->write(from); }
-  void end_writing() noexcept override { below_->end_writing(); }
-  void close() noexcept override { below_->close(); }
-
-private:
-  net::stream_ptr below_;
-  std::string first_;
-};
 
 awaitable<result<std::string>> upgrade(net::stream& on, std::string request) {
   auto sent = co_await on.write(asio::buffer(request));
@@ -101,7 +79,7 @@ awaitable<result<net::stream_ptr>> open_webtunnel(webtunnel_target to, outward h
   auto first = co_await net::with_deadline(std::move(asking), limits.answer, stage::handshake);
   if (!first) co_return first.error();
   if (tell) tell(stage::handshake);
-  co_return net::stream_ptr(std::make_unique<begun_stream>(std::move(*secured), std::move(*first)));
+  co_return net::prefixed(std::move(*first), std::move(*secured));
 }
 
 } // namespace landfall::ptclient

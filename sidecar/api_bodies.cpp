@@ -101,7 +101,12 @@ json::object to_json(const handed_over& answer) {
           {"short", answer.too_few},
           {"degraded", strings(answer.chosen.degraded)},
           {"provisional", answer.provisional},
-          {"socks", nullptr}};
+          {"socks", to_json(answer.socks)}};
+}
+
+json::value to_json(const std::optional<socks_told>& proxy) {
+  if (!proxy) return nullptr;
+  return {{"address", proxy->address}, {"user", proxy->user.reveal()}, {"password", proxy->password.reveal()}};
 }
 
 json::object to_json(const status& now) {
@@ -122,6 +127,7 @@ json::object to_json(const status& now) {
   json::array routes;
   for (const auto& route : now.routes) routes.push_back(route_json(route));
   out["routes"] = std::move(routes);
+  out["socks"] = to_json(now.socks);
   out["events_lost"] = now.events_lost;
   out["warnings"] = strings(now.warnings);
   return out;

@@ -7,6 +7,7 @@
 #include "peers/selection.hpp"
 #include "sidecar/race_watch.hpp"
 #include "sidecar/routes.hpp"
+#include "sidecar/socks_told.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -23,6 +24,7 @@ struct handed_over {
   bool too_few = false;                     ///< fewer than `min`
   bool provisional = false;                 ///< a race goes on for something fresher
   std::vector<fallback::lane_report> lanes; ///< every route and how it fared last
+  std::optional<socks_told> socks;          ///< where and how the local proxy is asked
 };
 
 /// A route with what is remembered of it.
@@ -48,6 +50,7 @@ struct status {
   std::optional<std::uint64_t> race;
   std::vector<lane_view> lanes; ///< of that race
   std::vector<route_status> routes;
+  std::optional<socks_told> socks;
   std::uint64_t events_lost = 0;
   std::vector<std::string> warnings;
 };
@@ -60,6 +63,8 @@ struct status {
 [[nodiscard]] boost::json::array to_json(const std::vector<fallback::explained_route>& order);
 /// {"peers","short","degraded","provisional","socks"}
 [[nodiscard]] boost::json::object to_json(const handed_over& answer);
+/// {"address","user","password"}, or null without a proxy.
+[[nodiscard]] boost::json::value to_json(const std::optional<socks_told>& proxy);
 /// One peer as in /v1/peers.
 [[nodiscard]] boost::json::object to_json(const peers::candidate& peer);
 [[nodiscard]] boost::json::object to_json(const status& now);

@@ -146,6 +146,9 @@ checked check(config::settings settings) {
   check_routes(all);
   check_proxy(all);
   check_unbuilt(all);
+  if (all.settings.sidecar.socks_open && all.settings.sidecar.socks_any)
+    all.warnings.push_back(
+        "socks_open and socks_any: every program of every user of this machine goes anywhere through it");
   return all;
 }
 
@@ -179,6 +182,10 @@ void print_json(const checked& all) {
                          {"channel", settings.network.channel},
                          {"root", std::move(root)},
                          {"state", settings.sidecar.state.string()},
+                         {"socks",
+                          {{"listen", settings.sidecar.socks},
+                           {"open", settings.sidecar.socks_open},
+                           {"any", settings.sidecar.socks_any}}},
                          {"exposure", config::name(settings.fallback.exposure)},
                          {"routes", std::move(routes)},
                          {"errors", std::move(errors)},
@@ -196,6 +203,15 @@ void print_routes(const checked& all) {
                destination(all.settings, route.name), route.off.empty() ? "" : "  OFF: " + route.off);
 }
 
+std::string proxy_text(const config::sidecar_settings& settings) {
+  const bool local = settings.socks.starts_with("unix:");
+  return fmt::format("{}, {}, to {}", settings.socks,
+                     local                 ? "for who may use the API"
+                     : settings.socks_open ? "open to all of this machine"
+                                           : "with the password that the API tells",
+                     settings.socks_any ? "any destination" : "peers alone");
+}
+
 void print_text(const checked& all) {
   const auto& settings = all.settings;
   fmt::print("configuration  {}\n", settings.file.string());
@@ -207,6 +223,7 @@ void print_text(const checked& all) {
   }
   fmt::print("state          {}\n", settings.sidecar.state.string());
   fmt::print("socket         {}\n", config::socket_path(config::process_environment(), ::geteuid() == 0).string());
+  fmt::print("proxy          {}\n", proxy_text(settings.sidecar));
   fmt::print("exposure       {}\n", config::name(settings.fallback.exposure));
   print_routes(all);
   std::fflush(stdout); // before stderr, so that the two come in order on a terminal

@@ -4,6 +4,7 @@
 #include "fallback/rank.hpp"
 #include "net/deadline.hpp"
 #include "net/socket.hpp"
+#include "sidecar/tunnels.hpp"
 
 #include <fmt/format.h>
 
@@ -25,6 +26,9 @@ constexpr std::chrono::milliseconds shortest_sleep = 1ms;
 constexpr std::chrono::seconds clock_tolerance = 1h;
 /// Outcomes come in bursts: one write for all of them.
 constexpr std::chrono::seconds book_delay = 5s;
+
+/// Peers expire with their list: looked at again at least this often.
+constexpr std::chrono::seconds gate_age = 60s;
 
 /// Design §9: what says in plain what it is for is never used under `quiet`.
 void leave_out_telling(route_set& routes) {
@@ -216,6 +220,7 @@ void engine::look_at_clock() {
 void engine::on_adopted(bool provisional) {
   const auto wall = clock_.wall();
   held_->book.seen(held_->trust, wall);
+  gate_made_.reset();
   held_->save_trust();
   book_dirty_since_ = book_dirty_since_.value_or(clock_.steady());
   handed_.clear();
@@ -227,6 +232,21 @@ void engine::on_adopted(bool provisional) {
                                    {"provisional", provisional}});
   events_.publish("peers_changed");
   changed_.notify();
+}
+
+std::vector<tunnel> engine::tunnels() { return make_tunnels(settings_, through_); }
+
+bool engine::may_reach(const wire::socks_destination& to) {
+  if (settings_.sidecar.socks_any) return true;
+  const auto now = clock_.steady();
+  if (!gate_made_ || now - *gate_made_ >= gate_age) {
+    std::vector<config::endpoint> endpoints;
+    for (const auto& peer : held_->book.candidates(held_->trust, clock_.wall()))
+      endpoints.insert(endpoints.end(), peer.endpoints.begin(), peer.endpoints.end());
+    gate_ = socks_gate(endpoints);
+    gate_made_ = now;
+  }
+  return gate_.allows(to);
 }
 
 bool engine::needs_race() const { return held_->trust.tier(clock_.wall()) != trust::tier::a; }

@@ -17,12 +17,16 @@
 #include "sidecar/pace.hpp"
 #include "sidecar/race_watch.hpp"
 #include "sidecar/routes.hpp"
+#include "sidecar/socks_gate.hpp"
+#include "sidecar/tunnel.hpp"
 #include "sidecar/whereabouts.hpp"
 
 #include <memory>
 #include <set>
 
 namespace landfall::sidecar {
+
+class socks_server;
 
 struct engine_options {
   bool demo = false;                      ///< network `demo` is allowed
@@ -53,6 +57,14 @@ public:
   /// The last race that ended; its number is 0 before the first.
   [[nodiscard]] const fallback::race_result& last_race() const noexcept { return last_race_; }
   [[nodiscard]] base::result<std::string> add(add_peer call);
+
+  /// The ways out that this configuration has, for the local proxy; they borrow the engine.
+  [[nodiscard]] std::vector<tunnel> tunnels();
+  [[nodiscard]] const fallback::network_id& here() const noexcept { return where_.here(); }
+  /// Where the local proxy may lead: peers of the verified list and those by hand, or anywhere with socks_any.
+  [[nodiscard]] bool may_reach(const wire::socks_destination& to);
+  /// Told by the API from now on; outlives the last answer.
+  void offer(const socks_server& proxy) noexcept { proxy_ = &proxy; }
 
 private:
   engine(net::asio::any_io_executor executor, config::settings settings, const base::clock& clock,
@@ -107,6 +119,9 @@ private:
   std::optional<base::steady_time> book_dirty_since_;
   std::map<unsigned, std::uint64_t> answered_;
   std::uint64_t peers_handed_ = 0;
+  const socks_server* proxy_ = nullptr;
+  socks_gate gate_;
+  std::optional<base::steady_time> gate_made_; ///< empty: the peers have changed since
 };
 
 } // namespace landfall::sidecar

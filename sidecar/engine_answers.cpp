@@ -2,6 +2,7 @@
 #include "net/deadline.hpp"
 #include "sidecar/engine.hpp"
 #include "sidecar/metrics.hpp"
+#include "sidecar/socks_server.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/chrono.h>
@@ -61,6 +62,7 @@ awaitable<handed_over> engine::hand_over(get_peers asked) {
   for (const auto& peer : out.chosen.peers) handed_.insert(peer.id);
   peers_handed_ += out.chosen.peers.size();
   if (out.chosen.peers.empty()) out.lanes = explained();
+  if (proxy_ != nullptr) out.socks = proxy_->told();
   co_return out;
 }
 
@@ -133,6 +135,7 @@ status engine::describe() const {
     }
     now.routes.push_back(std::move(shown));
   }
+  if (proxy_ != nullptr) now.socks = proxy_->told();
   now.events_lost = events_.lost();
   now.warnings = held_->warnings();
   return now;
@@ -179,6 +182,7 @@ base::result<std::string> engine::add(add_peer call) {
   auto id = held_->book.add(std::move(call.endpoints), std::move(call.id), clock_.wall());
   if (!id) return id;
   held_->save_book();
+  gate_made_.reset();
   events_.publish("peers_changed");
   changed_.notify();
   return id;
@@ -213,6 +217,10 @@ std::string engine::metrics() const {
   now.races = watch_.races();
   now.answers = answered_;
   now.peers_handed = peers_handed_;
+  if (proxy_ != nullptr) {
+    now.socks = proxy_->counts();
+    now.tunnels = proxy_->tunnels().counts();
+  }
   return to_text(now);
 }
 

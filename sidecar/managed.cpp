@@ -42,7 +42,8 @@ awaitable<void> end_with_parent() {
   std::raise(SIGTERM);
 }
 
-awaitable<void> serve(wire::pt_request asked, config::settings settings) {
+/// `best`: what is offered as the transport "landfall"; empty: it is not.
+awaitable<void> serve(wire::pt_request asked, config::settings settings, open_best_fn best) {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope parent(executor);
   parent.spawn(end_with_parent());
@@ -51,6 +52,7 @@ awaitable<void> serve(wire::pt_request asked, config::settings settings) {
   } else {
     transports through(executor, settings, base::system_clock());
     ptclient::more_transports more;
+    if (best) more["landfall"] = [best](net::socks5_request request) { return best(std::move(request.to)); };
     co_await ptclient::serve_as_client(std::move(asked), std::move(settings), through.names, base::system_clock(),
                                        std::move(more), ptclient::say_on_stdout());
   }
@@ -61,7 +63,7 @@ awaitable<void> serve(wire::pt_request asked, config::settings settings) {
 /// Without a sidecar: nothing but the transports.
 awaitable<void> serve_alone(wire::pt_request asked, config::settings settings, stop_watch& stop) {
   net::scope serving(co_await net::asio::this_coro::executor);
-  serving.spawn(serve(std::move(asked), std::move(settings)));
+  serving.spawn(serve(std::move(asked), std::move(settings), {}));
   net::scope stopping(co_await net::asio::this_coro::executor);
   std::string why;
   const auto wait = [](stop_watch& on, std::string& out, net::scope& poked) -> awaitable<void> {
@@ -95,7 +97,7 @@ int run_managed(std::variant<wire::pt_request, wire::pt_refusal> read, std::opti
     // What goes out for the list goes out as the parent wants, too.
     if (!asked.proxy.reveal().empty()) sidecar->settings.sidecar.upstream_proxy = asked.proxy;
     const auto settings = sidecar->settings;
-    sidecar->beside = [asked, settings] { return serve(asked, settings); };
+    sidecar->beside = [asked, settings](open_best_fn best) { return serve(asked, settings, std::move(best)); };
     return run_sidecar(std::move(*sidecar));
   }
   net::asio::io_context io(1);

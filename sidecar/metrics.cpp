@@ -19,6 +19,29 @@ void one(std::string& out, std::string_view name, std::string_view type, std::st
 
 std::int64_t counted(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
+void proxy(std::string& out, const socks_counts& socks, const std::map<std::string, tunnel_counts>& tunnels) {
+  auto into = std::back_inserter(out);
+  one(out, "landfall_socks_connections", "gauge", "Clients of the local proxy.", counted(socks.open));
+  one(out, "landfall_socks_half_open", "gauge", "Of those: not yet through the handshake.", counted(socks.half_open));
+  one(out, "landfall_socks_accepted_total", "counter", "Clients accepted.", counted(socks.accepted));
+  head(out, "landfall_socks_refused_total", "counter", "Clients turned away, by reason.");
+  fmt::format_to(into, "landfall_socks_refused_total{{reason=\"pushed_out\"}} {}\n", socks.pushed_out);
+  fmt::format_to(into, "landfall_socks_refused_total{{reason=\"handshake\"}} {}\n", socks.refused);
+  fmt::format_to(into, "landfall_socks_refused_total{{reason=\"not_allowed\"}} {}\n", socks.not_allowed);
+  head(out, "landfall_tunnel_streams_total", "counter", "Streams that a tunnel was asked for, by result.");
+  for (const auto& [name, count] : tunnels) {
+    fmt::format_to(into, "landfall_tunnel_streams_total{{tunnel=\"{}\",result=\"opened\"}} {}\n", name, count.opened);
+    fmt::format_to(into, "landfall_tunnel_streams_total{{tunnel=\"{}\",result=\"failed\"}} {}\n", name, count.failed);
+  }
+  head(out, "landfall_tunnel_bytes_total", "counter", "Bytes carried, by tunnel and direction.");
+  for (const auto& [name, count] : tunnels) {
+    fmt::format_to(into, "landfall_tunnel_bytes_total{{tunnel=\"{}\",direction=\"sent\"}} {}\n", name,
+                   count.bytes.sent);
+    fmt::format_to(into, "landfall_tunnel_bytes_total{{tunnel=\"{}\",direction=\"received\"}} {}\n", name,
+                   count.bytes.received);
+  }
+}
+
 } // namespace
 
 std::string to_text(const counters& now) {
@@ -46,6 +69,7 @@ std::string to_text(const counters& now) {
   head(out, "landfall_api_answers_total", "counter", "Answers of the local API, by status.");
   for (const auto& [status, count] : now.answers)
     fmt::format_to(into, "landfall_api_answers_total{{status=\"{}\"}} {}\n", status, count);
+  if (now.socks) proxy(out, *now.socks, now.tunnels);
   one(out, "landfall_events_lost_total", "counter", "Events that slow readers did not get.",
       counted(now.status.events_lost));
   one(out, "landfall_warnings", "gauge", "Warnings in force; 'landfall status' shows them.",

@@ -43,7 +43,7 @@ awaitable<net::result<net::stream_ptr>> open_onion(onion::tor& tor, wire::socks_
   co_return stream;
 }
 
-open_stream_fn opens_onion(onion::tor& tor, const config::url& url) {
+open_carrier_fn opens_onion(onion::tor& tor, const config::url& url) {
   const auto to = wire::socks_destination::parse(url.host, url.port);
   return [tor = &tor, to](net::progress_fn tell) -> awaitable<net::result<net::stream_ptr>> {
     return open_onion(*tor, *to, std::move(tell));
@@ -104,7 +104,7 @@ private:
         });
   }
 
-  [[nodiscard]] stream_route carrier(open_stream_fn open, std::string base, std::optional<base::place> where) const {
+  [[nodiscard]] stream_route carrier(open_carrier_fn open, std::string base, std::optional<base::place> where) const {
     return {std::move(open),          std::move(base),        settings.network.id,
             settings.network.channel, settings.sidecar.state, std::move(where)};
   }
@@ -114,7 +114,7 @@ private:
     if (!line) return std::string("its line cannot be read");
     if (auto off = through.bridges.off(line->transport); !off.empty()) return off;
     const auto& where = line->where.reveal();
-    open_stream_fn open = [bridges = &through.bridges, line = *line](net::progress_fn tell) {
+    open_carrier_fn open = [bridges = &through.bridges, line = *line](net::progress_fn tell) {
       return bridges->open(line, std::move(tell));
     };
     return over_streams(through.https, carrier(std::move(open), "http://landfall/",

@@ -10,6 +10,7 @@
 #include "sidecar/cli.hpp"
 #include "sidecar/engine.hpp"
 #include "sidecar/failure.hpp"
+#include "sidecar/socks_server.hpp"
 #include "sidecar/stop.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -27,7 +28,8 @@ using net::awaitable;
 /// For answers under way at the end; with what is cancelled after it, well within the second that we promise.
 constexpr std::chrono::milliseconds grace{500};
 
-awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, const run_options& options, std::string ready) {
+awaitable<void> serve(engine& heart, api_server& api, socks_server& proxy, stop_watch& stop,
+                      std::function<awaitable<void>()> beside, std::string ready) {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope clients(executor), work(executor);
   clients.spawn(api.run());
@@ -36,7 +38,8 @@ awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, const ru
   base::notify_service("READY=1");
   base::give_back_memory();
   work.spawn(heart.run());
-  if (options.beside) work.spawn(options.beside());
+  work.spawn(proxy.run());
+  if (beside) work.spawn(beside());
   const auto why = co_await stop.wait();
   base::log(base::level::info, "ending: {}", why);
   base::notify_service("STOPPING=1");
@@ -50,10 +53,25 @@ awaitable<void> serve(engine& heart, api_server& api, stop_watch& stop, const ru
   co_await work.join();
 }
 
+/// What the local proxy would do for a client of its own.
+awaitable<net::result<net::stream_ptr>> open_best(engine& heart, tunnel_set& tunnels, wire::socks_destination to) {
+  if (!heart.may_reach(to))
+    co_return base::fail(base::outcome::proxy_failed, "not a peer of the list", base::stage::proxy);
+  tunnel_request asked(std::move(to), {});
+  auto opened = co_await tunnels.open(std::move(asked));
+  if (!opened) co_return opened.error();
+  co_return std::move(opened->stream);
+}
+
 std::set<uid_t> allowed_uids(const config::settings& settings) {
   std::set<uid_t> out(settings.sidecar.api_uids.begin(), settings.sidecar.api_uids.end());
   out.insert({0, ::geteuid()});
   return out;
+}
+
+socks_options proxy_options(const config::settings& settings) {
+  const auto& from = settings.sidecar;
+  return {from.socks, from.socks_open, allowed_uids(settings)};
 }
 
 std::string ready_line(const run_options& options, const status& now) {
@@ -73,12 +91,24 @@ int run_sidecar(run_options options) {
   net::asio::io_context io(1); // one thread, by decision: see docs/adr
   const auto stop = stop_watch::make(io.get_executor(), options.exit_on_stdin_close);
   if (!stop) return complain(stop.error());
-  auto heart = engine::open(io.get_executor(), options.settings, base::system_clock(), {.demo = options.demo});
+  const auto& clock = base::system_clock();
+  auto heart = engine::open(io.get_executor(), options.settings, clock, {.demo = options.demo});
   if (!heart) return complain(heart.error());
   auto socket = api_socket::listen(options.socket);
   if (!socket) return complain(socket.error());
+  raise_descriptor_limit();
+  tunnel_set tunnels((*heart)->tunnels(), [&] { return (*heart)->here(); }, clock);
+  auto proxy = socks_server::open(io.get_executor(), proxy_options(options.settings), tunnels,
+                                  [&](const wire::socks_destination& to) { return (*heart)->may_reach(to); });
+  if (!proxy) return complain(proxy.error());
+  (*heart)->offer(**proxy);
   api_server api(io.get_executor(), socket->release(), **heart, (*heart)->events(), allowed_uids(options.settings));
-  auto serving = serve(**heart, api, **stop, options, ready_line(options, (*heart)->describe()));
+  std::function<awaitable<void>()> beside;
+  if (options.beside) {
+    open_best_fn best = [&](wire::socks_destination to) { return open_best(**heart, tunnels, std::move(to)); };
+    beside = [&options, best = std::move(best)] { return options.beside(best); };
+  }
+  auto serving = serve(**heart, api, **proxy, **stop, std::move(beside), ready_line(options, (*heart)->describe()));
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);
   };

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "config/settings.hpp"
-#include "net/async.hpp"
+#include "net/stream.hpp"
+#include "wire/socks5.hpp"
 
 #include <sys/types.h>
 
@@ -12,6 +13,9 @@
 
 namespace landfall::sidecar {
 
+/// Opens a stream to a peer through the best tunnel; refuses what the local proxy refuses.
+using open_best_fn = std::function<net::awaitable<net::result<net::stream_ptr>>(wire::socks_destination)>;
+
 struct run_options {
   config::settings settings;
   std::filesystem::path socket; ///< config::socket_path
@@ -19,7 +23,8 @@ struct run_options {
   bool exit_with_parent = false;
   std::optional<pid_t> parent; ///< whom to expect as parent, so that one that died early is noticed
   bool exit_on_stdin_close = false;
-  std::function<net::awaitable<void>()> beside{}; ///< runs as long as the sidecar does, cancelled at its end
+  /// Runs as long as the sidecar does, cancelled at its end.
+  std::function<net::awaitable<void>(open_best_fn)> beside{};
 };
 
 /// Runs a sidecar in this thread until SIGTERM, SIGINT or what the options name; returns the exit status (cli.hpp)

@@ -15,10 +15,10 @@
 namespace landfall::sidecar {
 
 /// A new stream to the carrier; tells the stages that it passes.
-using open_stream_fn = std::function<net::awaitable<net::result<net::stream_ptr>>(net::progress_fn)>;
+using open_carrier_fn = std::function<net::awaitable<net::result<net::stream_ptr>>(net::progress_fn)>;
 
 struct stream_route {
-  open_stream_fn open;
+  open_carrier_fn open;
   std::string base;                   ///< "http://landfall/": what Host says; nobody looks it up
   std::string network, channel;       ///< of the documents
   std::filesystem::path folder;       ///< ours, 0700: where libcurl and the stream meet

@@ -94,7 +94,8 @@ bool socks5_server::on_password(step& out) {
   const auto user = in.take(in.take_u8());
   const auto password = in.take(in.take_u8());
   if (in.failed() || in_.empty()) return false;
-  const bool known = !policy_.password.empty() && crypto::equal_secret(password, policy_.password);
+  const auto& right = policy_.password.reveal();
+  const bool known = !right.empty() && crypto::equal_secret(password, right);
   if (policy_.how == socks_policy::auth::required && !known)
     return refuse(out, password_status(false), "wrong password", base::outcome::proxy_failed);
   asked_.said = socks_credentials{base::sensitive(std::string(user)), base::sensitive(std::string(password))};

@@ -19,7 +19,7 @@ struct socks_policy {
     arguments, ///< the same: they are a transport's arguments, and data is never wrong
   };
   auth how = auth::required;
-  std::string password{}; ///< of `required`; lives as long as the listener. Compared in constant time
+  base::sensitive<std::string> password{}; ///< of `required`: compared in constant time, and the empty one is nobody's
 };
 
 class socks5_server {

@@ -134,6 +134,8 @@ TEST_CASE("every key reaches its setting") {
   CHECK(s.network.channel == "small-0");
   CHECK(s.network.lab);
   CHECK(s.sidecar.state == "/etc/landfall/state");
+  CHECK(s.sidecar.socks_open);
+  CHECK(s.sidecar.socks_any);
   CHECK(s.sidecar.api_uids == std::vector<std::uint32_t>{1000, 4294967294U});
   CHECK(s.sidecar.upstream_proxy.reveal() == "socks5://user:pass@proxy.example.net:1080");
   CHECK(fmt::format("{}", s.sidecar.upstream_proxy) == "[scrubbed]");

@@ -57,11 +57,13 @@ class Publisher:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def list(self, version, age=0, peers=12, fresh="1d", life="14d"):
-        """A signed list as bytes: `peers` peers in as many networks, issued `age` seconds ago."""
+    def list(self, version, age=0, peers=12, fresh="1d", life="14d", endpoints=None):
+        """A signed list as bytes: `peers` peers in as many networks, or one with `endpoints`, issued `age` seconds ago."""
         described = [{"id": base64.urlsafe_b64encode(hashlib.sha256(b"peer %d" % n).digest()).decode().rstrip("="),
                       "endpoints": [f"tcp://10.{n}.0.1:443"], "asn": 64496 + n, "cc": "DEFRSENL"[2 * (n % 4):2 * (n % 4) + 2]}
-                     for n in range(peers)]
+                     for n in range(1 if endpoints else peers)]
+        if endpoints:
+            described[0]["endpoints"] = endpoints
         source, made = self.path("list.json"), self.path("list.dsse.json")
         with open(source, "w", encoding="ascii") as file:
             json.dump({"peers": described}, file)
@@ -232,7 +234,7 @@ class Sidecar:
                                         stderr=subprocess.PIPE, **how)
         for line in self.process.stderr:
             self.told.append(line)
-            if "ready" in line:
+            if "ready: " in line:
                 return
         self.process.stderr.close()
         raise AssertionError(f"not ready: status {self.process.wait(PATIENCE)}: {self.told}")

@@ -327,12 +327,24 @@ class WithConfiguration(unittest.TestCase):
         sidecar = world.sidecar("a", world.route("good"))
         sidecar.start("-c", sidecar.configuration, stdin=subprocess.PIPE, stdout=subprocess.PIPE, environment={
             "TOR_PT_MANAGED_TRANSPORT_VER": "1", "TOR_PT_STATE_LOCATION": os.path.join(sidecar.home, "pt"),
-            "TOR_PT_CLIENT_TRANSPORTS": "obfs4", "TOR_PT_EXIT_ON_STDIN_CLOSE": "1"})
+            "TOR_PT_CLIENT_TRANSPORTS": "landfall,obfs4", "TOR_PT_EXIT_ON_STDIN_CLOSE": "1"})
         process = sidecar.process
         try:
-            lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
+            lines = [process.stdout.readline().rstrip("\n") for _ in range(4)]
             self.assertEqual([re.sub(r"\d+$", "PORT", line) for line in lines],
-                             ["VERSION PORT", "CMETHOD obfs4 socks5 127.0.0.1:PORT", "CMETHODS DONE"])
+                             ["VERSION PORT", "CMETHOD landfall socks5 127.0.0.1:PORT", "CMETHOD obfs4 socks5 127.0.0.1:PORT", "CMETHODS DONE"])
+            # The best tunnel leads to peers, named by the VPN or by the list, and nowhere else.
+            echo = Echo(self)
+            tunnel, to = int(lines[1].rsplit(":", 1)[1]), ("127.0.0.1", echo.port)
+            code, stream = socks(tunnel, to, "any=token")
+            stream.close()
+            self.assertNotEqual(code, 0)
+            self.assertEqual(sidecar.ask("/v1/peers", "POST", {"endpoints": [f"tcp://127.0.0.1:{echo.port}"]})[0], 201)
+            code, stream = socks(tunnel, to, "any=token")
+            with stream:
+                self.assertEqual(code, 0)
+                stream.sendall(b"hello")
+                self.assertEqual(stream.recv(5), b"hello")
             self.assertGreaterEqual(len(sidecar.peers()["peers"]), 8)
             process.stdin.close()
             self.assertEqual(process.wait(PATIENCE), 0)

@@ -48,7 +48,7 @@ class Peers(WithLab):
             answer = sidecar.peers(min=8, max=10)
             self.assertEqual(len(answer["peers"]), 10)
             self.assertFalse(answer["short"])
-            self.assertIsNone(answer["socks"])
+            self.assertRegex(answer["socks"]["address"], r"^127\.0\.0\.1:\d+$")
             for peer in answer["peers"]:
                 self.assertEqual((peer["tier"], peer["source"], peer["list_version"]), ("A", "list", 1))
                 self.assertTrue(peer["endpoints"][0].startswith("tcp://10."))

@@ -37,7 +37,7 @@ heard talk(const wire::socks_policy& policy, std::string_view in, std::size_t pi
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  const wire::socks_policy policies[] = {{wire::socks_policy::auth::required, "pass"},
+  const wire::socks_policy policies[] = {{wire::socks_policy::auth::required, base::sensitive(std::string("pass"))},
                                          {wire::socks_policy::auth::accepted, {}},
                                          {wire::socks_policy::auth::arguments, {}}};
   const auto& policy = policies[data[0] % 3];

@@ -2,6 +2,7 @@
 #include "ptclient/program.hpp"
 
 #include "net/deadline.hpp"
+#include "net/socket.hpp"
 #include "tests/fakes/process.hpp"
 #include "tests/fakes/run.hpp"
 
@@ -122,28 +123,45 @@ TEST_CASE("each way of a program to misbehave has its own outcome") {
 
 namespace {
 
+/// The port of one life, which this ends.
+awaitable<std::uint16_t> live_once(ptclient::program& program, stage& on) {
+  const auto lives = on.count(kind::ended);
+  auto method = co_await ask(program);
+  REQUIRE_MESSAGE(method.has_value(), method.error().detail);
+  const net::asio::ip::tcp::endpoint to(net::asio::ip::address_v4::loopback(), method->port);
+  net::socket_options plain;
+  auto used = co_await net::dial(to, std::move(plain));
+  CHECK(used.has_value());
+  while (on.count(kind::ended) == lives) (void)co_await net::sleep_for(1ms);
+  co_return method->port;
+}
+
 awaitable<void> dies_again(ptclient::program& program, stage& on) {
   std::set<std::uint16_t> ports;
   for (int life = 0; life < 3; ++life) {
-    auto method = co_await ask(program);
-    if (method) ports.insert(method->port); // its end may come before we look
-    const auto ends = on.count(kind::ended) + on.count(kind::failed);
-    while (on.count(kind::ended) + on.count(kind::failed) == ends && program.pid()) (void)co_await net::sleep_for(1ms);
+    const auto port = co_await live_once(program, on);
+    ports.insert(port);
     (void)co_await net::sleep_for(50ms); // the pauses of this test are 1, 2 and 4 ms
   }
-  CHECK(on.count(kind::started) >= 3);
-  CHECK(on.count(kind::ended) >= 3);
+  CHECK(on.count(kind::started) == 3);
   CHECK(ports.size() >= 2);
 }
 
 awaitable<void> pauses(ptclient::program& program, stage& on) {
-  (void)co_await ask(program);
-  while (on.count(kind::ended) == 0) (void)co_await net::sleep_for(1ms);
+  (void)co_await live_once(program, on);
   auto at_once = co_await ask(program);
   REQUIRE_FALSE(at_once.has_value());
   CHECK(at_once.error().what == base::outcome::proxy_failed);
-  CHECK(at_once.error().detail.find("status 7") != std::string::npos);
+  CHECK(at_once.error().detail.find("after it had been ready (status 7)") != std::string::npos);
   CHECK(on.count(kind::started) == 1);
+}
+
+awaitable<void> dies_at_once(ptclient::program& program, stage& on) {
+  (void)co_await ask(program); // it may be dead before we have looked
+  while (on.count(kind::ended) == 0) (void)co_await net::sleep_for(1ms);
+  auto then = co_await ask(program);
+  REQUIRE_FALSE(then.has_value());
+  CHECK(then.error().detail.find("after it had been ready (status 7)") != std::string::npos);
 }
 
 awaitable<void> floods(ptclient::program& program, stage& on) {
@@ -168,11 +186,14 @@ awaitable<void> says_environment(ptclient::program& program, stage& on) {
 } // namespace
 
 TEST_CASE("a program that dies is started again, at another port, but not without a pause") {
-  stage on({"/usr/bin/python3", fake, "dies_after_methods"});
+  stage on({"/usr/bin/python3", fake, "dies_when_used"});
   with(on, dies_again);
-  stage slow({"/usr/bin/python3", fake, "dies_after_methods"});
+  stage slow({"/usr/bin/python3", fake, "dies_when_used"});
   slow.options.limits.first_pause = 60s;
   with(slow, pauses);
+  stage quick({"/usr/bin/python3", fake, "dies_after_methods"});
+  quick.options.limits.first_pause = 60s;
+  with(quick, dies_at_once);
 }
 
 TEST_CASE("a flood of words drowns nobody") {

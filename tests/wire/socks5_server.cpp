@@ -14,7 +14,7 @@ using wire::socks_policy;
 namespace {
 
 socks_policy policy_of(std::string_view name) {
-  if (name == "required") return {socks_policy::auth::required, "pass"};
+  if (name == "required") return {socks_policy::auth::required, base::sensitive(std::string("pass"))};
   REQUIRE_MESSAGE((name == "accepted" || name == "arguments"), name);
   return {name == "accepted" ? socks_policy::auth::accepted : socks_policy::auth::arguments, {}};
 }

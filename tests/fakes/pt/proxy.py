@@ -45,6 +45,13 @@ def dies_after_methods():
     os._exit(7)
 
 
+def dies_when_used():
+    listener, port = listen()
+    say("VERSION 1", offer(port), "CMETHODS DONE")
+    listener.accept()
+    os._exit(7)
+
+
 def dies_at_start():
     say("VERSION 1", "ENV-ERROR no state location")
     os._exit(1)
