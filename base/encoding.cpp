@@ -104,4 +104,25 @@ std::optional<std::string> from_base64url(std::string_view text) {
   return decode(text, value_of);
 }
 
+std::optional<std::string> from_base32(std::string_view text) {
+  constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  static constexpr auto value_of = inverse(alphabet);
+  std::string out;
+  unsigned buffer = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const int value = value_of[static_cast<unsigned char>(c)];
+    if (value < 0) return std::nullopt;
+    buffer = (buffer << 5 | static_cast<unsigned>(value)) & 0xfff;
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<char>(buffer >> bits & 0xff));
+    }
+  }
+  // More than a character's worth of bits left, or one that is set: a text that nothing encodes to.
+  if (bits >= 5 || (buffer & ((1U << bits) - 1)) != 0) return std::nullopt;
+  return out;
+}
+
 } // namespace landfall::base

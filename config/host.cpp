@@ -1,5 +1,6 @@
 #include "config/host.hpp"
 
+#include "base/encoding.hpp"
 #include "config/endpoint.hpp"
 #include "crypto/sha3.hpp"
 
@@ -25,29 +26,6 @@ bool is_label(std::string_view label) noexcept {
 bool is_number(std::string_view label) noexcept {
   if (label.starts_with("0x")) return true;
   return std::all_of(label.begin(), label.end(), is_digit);
-}
-
-/// 56 characters of RFC 4648 base32 in lower case are 35 bytes exactly, so there is no padding to think of.
-std::optional<std::string> from_base32(std::string_view text) {
-  std::string out;
-  unsigned buffer = 0;
-  int bits = 0;
-  for (const char c : text) {
-    unsigned value = 0;
-    if (is_letter(c))
-      value = static_cast<unsigned>(c - 'a');
-    else if (c >= '2' && c <= '7')
-      value = static_cast<unsigned>(c - '2') + 26;
-    else
-      return std::nullopt;
-    buffer = (buffer << 5 | value) & 0xfff;
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      out.push_back(static_cast<char>(buffer >> bits & 0xff));
-    }
-  }
-  return out;
 }
 
 } // namespace
@@ -100,7 +78,7 @@ base::result<void> check_onion(std::string_view host) {
   if (!host.ends_with(suffix)) return fail(outcome::malformed, "not an onion address");
   const auto label = host.substr(0, host.size() - suffix.size());
   if (label.size() != label_size) return fail(outcome::malformed, "a v3 onion address has 56 characters before .onion");
-  const auto bytes = from_base32(label);
+  const auto bytes = base::from_base32(label);
   if (!bytes) return fail(outcome::malformed, "an onion address has the characters a-z and 2-7 only");
   const std::string_view all = *bytes; // public key 32, checksum 2, version 1
   if (all[34] != 3) return fail(outcome::malformed, "not an onion address of version 3");

@@ -20,6 +20,7 @@ constexpr text dns_route[] = {"kind", "name", "group", "tier", "zone", "resolver
 constexpr text dht[] = {"kind", "name", "group", "tier"};
 constexpr text bridge[] = {"line", "far_end"};
 constexpr text transport[] = {"names", "exec", "native"};
+constexpr text tor[] = {"exec", "torrc"};
 constexpr text hints[] = {"lan", "dht_get_peers"};
 
 constexpr section all[] = {
@@ -35,6 +36,7 @@ constexpr section all[] = {
     {"route.dht", dht},
     {"bridge", bridge},
     {"transport", transport},
+    {"tor", tor},
     {"hints", hints},
 };
 

@@ -107,20 +107,21 @@ public:
     name_routes();
     each("bridge", max_bridges, &settings_reader::bridge);
     each("transport", max_transports, &settings_reader::transport);
+    tor();
     hints();
     return std::move(out_);
   }
 
 private:
   void unknown_sections() {
-    static constexpr std::string_view single[] = {"network", "sidecar", "fallback", "dns", "hints"};
+    static constexpr std::string_view single[] = {"network", "sidecar", "fallback", "dns", "tor", "hints"};
     static constexpr std::string_view repeated[] = {"route", "bridge", "transport"};
     for (const auto& [name, section] : sections_) {
       const bool is_single = std::find(std::begin(single), std::end(single), name) != std::end(single);
       const bool is_repeated = std::find(std::begin(repeated), std::end(repeated), name) != std::end(repeated);
       if (!is_single && !is_repeated)
         complaints_.push_back({section.line, base::printable(name, 64),
-                               "unknown section; write one of [network], [sidecar], [fallback], [dns], [hints], "
+                               "unknown section; write one of [network], [sidecar], [fallback], [dns], [tor], [hints], "
                                "[[route]], [[bridge]], [[transport]]"});
       else if (is_single == section.repeated)
         complaints_.push_back(
@@ -287,6 +288,17 @@ private:
         in.complain("names", fmt::format("Landfall speaks {} itself; write native = false to use the program", name));
     }
     out_.transports.push_back(std::move(one));
+  }
+
+  void tor() {
+    auto in = open(single("tor"), "tor");
+    auto& to = out_.tor;
+    to.exec = in.text("exec").value_or(to.exec);
+    if (to.exec.empty()) in.complain("exec", "write the program: \"tor\"");
+    if (auto file = in.text("torrc")) {
+      if (!out_.network.lab) in.complain("torrc", "for laboratories: it needs network.lab = true");
+      to.torrc = (folder_ / *file).string();
+    }
   }
 
   void hints() {

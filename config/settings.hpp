@@ -62,6 +62,11 @@ struct transport_settings {
   bool native = true; ///< false: this program also for what Landfall speaks itself
 };
 
+struct tor_settings {
+  std::string exec = "tor"; ///< of routes with tor = "managed"
+  std::string torrc;        ///< a file of more lines for it; network.lab only: it could undo what keeps users safe
+};
+
 struct hint_settings {
   std::string lan = "off"; ///< "off", "ask" or "on"
   bool dht_get_peers = false;
@@ -76,6 +81,7 @@ struct settings {
   std::vector<config::route> routes;
   std::vector<bridge_settings> bridges;
   std::vector<transport_settings> transports;
+  tor_settings tor;
   hint_settings hints;
 };
 

@@ -49,14 +49,16 @@ struct carried {
 
 using via = std::variant<direct, proxy, carried>;
 
-/// The usual `carry`: relays between the request and an Asio socket, which is closed at the end.
-template <class Stream> awaitable<result<void>> join(local_socket ours, std::shared_ptr<Stream> stream) {
+/// The usual `carry`: relays between the request and a stream, which is closed at the end.
+inline awaitable<result<void>> join(local_socket ours, std::shared_ptr<net::stream> stream) {
   const auto ended = co_await net::relay(ours, *stream);
   if (!ended) co_return ended.error();
   co_return result<void>{};
 }
-template <class Stream> carry_fn joined_to(std::shared_ptr<Stream> stream) {
-  return [stream = std::move(stream)](local_socket ours) { return join(std::move(ours), stream); };
+[[nodiscard]] inline carry_fn joined_to(net::stream_ptr stream) {
+  return [stream = std::shared_ptr<net::stream>(std::move(stream))](local_socket ours) {
+    return join(std::move(ours), stream);
+  };
 }
 
 } // namespace landfall::http

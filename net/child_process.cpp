@@ -153,7 +153,9 @@ std::filesystem::path find_program(const std::string& name) {
 result<std::unique_ptr<child_process>> child_process::start(asio::any_io_executor executor, child_options options) {
   const auto program = options.command.empty() ? std::filesystem::path() : find_program(options.command.front());
   if (program.empty()) return fail(outcome::local_error, "the program is not there, or not on PATH");
-  const auto walls = sandbox::prepare({.folder = options.folder, .readable = named_files(program, options.command)});
+  auto readable = named_files(program, options.command);
+  readable.insert(readable.end(), options.readable.begin(), options.readable.end());
+  const auto walls = sandbox::prepare({.folder = options.folder, .readable = std::move(readable)});
   if (!walls) return walls.error();
   pipes ends;
   if (!ends.open()) return cannot_start("a pipe", errno);

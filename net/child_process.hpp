@@ -26,9 +26,10 @@
 namespace landfall::net {
 
 struct child_options {
-  std::vector<std::string> command;     ///< command[0]: a path, or a name that is looked for on our PATH
-  std::vector<std::string> environment; ///< "NAME=VALUE", all of it
-  std::filesystem::path folder;         ///< its own: where it works, and all that it may write
+  std::vector<std::string> command;              ///< command[0]: a path, or a name that is looked for on our PATH
+  std::vector<std::string> environment;          ///< "NAME=VALUE", all of it
+  std::filesystem::path folder;                  ///< its own: where it works, and all that it may write
+  std::vector<std::filesystem::path> readable{}; ///< besides what every program may read, and what its command names
 };
 
 /// How long a program gets to end after each step: the end of its stdin, SIGTERM; then SIGKILL.

@@ -93,11 +93,11 @@ bridges::bridges(asio::any_io_executor executor, const config::settings& setting
     else
       out_.upstream = std::move(*upstream);
   }
-  base::sensitive<std::string> proxy;
-  if (confined()) proxy = open_proxy(executor);
+  if (confined()) proxy_url_ = open_proxy(executor);
   for (const auto& one : settings.transports) {
     const auto folder = settings.sidecar.state / "transports" / one.names.front();
-    programs_.push_back(std::make_unique<program>(executor, program_options{one.names, one.exec, folder, proxy, tell}));
+    programs_.push_back(
+        std::make_unique<program>(executor, program_options{one.names, one.exec, folder, proxy_url_, tell}));
     for (const auto& name : one.names)
       if (!is_native(name) || !one.native) by_name_.emplace(name, programs_.back().get());
   }

@@ -46,6 +46,9 @@ public:
   /// Why lines of this transport cannot be opened here; empty: they can.
   [[nodiscard]] std::string off(std::string_view transport) const;
 
+  /// The proxy of ours that programs have to use, as TOR_PT_PROXY takes it; empty: they may go out by themselves.
+  [[nodiscard]] const base::sensitive<std::string>& proxy() const noexcept { return proxy_url_; }
+
   /// A stream to the bridge's far end. Tells connect, proxy, tls and handshake as they are reached.
   /// Errors: those of `reach`, of the native transport (bridge_silent, bridge_bad_auth, tls_certificate, http_status
   /// ...) and of program::method; proxy_failed where `off` says why; cancelled. `where` is the bridge's address, where
@@ -66,8 +69,9 @@ private:
   std::shared_ptr<obfs4_keys> keys_;
   bridge_limits limits_;
   outward out_;
-  std::string broken_;                   ///< why nothing may be opened at all
-  std::string programs_off_;             ///< why no program may be started
+  std::string broken_;       ///< why nothing may be opened at all
+  std::string programs_off_; ///< why no program may be started
+  base::sensitive<std::string> proxy_url_;
   std::unique_ptr<socks_service> proxy_; ///< for programs; nullptr: they need none
   std::vector<std::unique_ptr<program>> programs_;
   std::map<std::string, program*, std::less<>> by_name_; ///< what is not spoken by ourselves

@@ -111,13 +111,11 @@ void check_machine(checked& all) {
 void check_unbuilt(checked& all) {
   const auto& settings = all.settings;
   std::vector<std::string> complaints;
-  const auto kept = config::bridge_file::load(settings.sidecar.state / "bridges", complaints);
+  (void)config::bridge_file::load(settings.sidecar.state / "bridges", complaints);
   all.warnings.insert(all.warnings.end(), complaints.begin(), complaints.end());
   const auto unused = [&all](bool configured, std::string_view what) {
     if (configured) all.warnings.push_back(fmt::format("{}: this version does not use them", what));
   };
-  unused(!settings.bridges.empty() || !kept.lines().empty(), "bridges");
-  unused(!settings.transports.empty(), "transports");
   unused(settings.hints.lan != "off" || settings.hints.dht_get_peers, "hints");
 }
 
@@ -146,7 +144,7 @@ fallback::network_memory memory_of(const std::filesystem::path& state, base::uni
 
 void check_routes(checked& all) {
   net::asio::io_context context;
-  transports through(context.get_executor(), all.settings);
+  transports through(context.get_executor(), all.settings, base::system_clock());
   const auto set = make_routes(all.settings, nullptr, through);
   const auto now = base::system_clock().wall();
   const auto memory = memory_of(all.settings.sidecar.state, now);

@@ -150,7 +150,7 @@ private:
   lane_table table_;
   std::optional<full_screen> screen_; ///< from the first answer on
   std::vector<std::string> last_;     ///< what it shows
-  notifier changed_;
+  net::notifier changed_;
   net::asio::signal_set resized_;
   result<void> failed_;
 };

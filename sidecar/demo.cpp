@@ -101,7 +101,7 @@ private:
   std::unique_ptr<engine> heart_;
   std::optional<api_socket> socket_;
   std::unique_ptr<api_server> api_;
-  notifier ended_;
+  net::notifier ended_;
   bool has_ended_ = false; ///< the first race
   lane_table table_;
   std::optional<event_bus::listening> watching_;

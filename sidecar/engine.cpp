@@ -4,6 +4,7 @@
 #include "fallback/rank.hpp"
 #include "net/deadline.hpp"
 #include "net/socket.hpp"
+#include "sidecar/tunnels.hpp"
 
 #include <fmt/format.h>
 
@@ -67,8 +68,12 @@ engine::engine(net::asio::any_io_executor executor, config::settings settings, c
       where_(events_, options.network ? *options.network : *system_network_, held_->memory,
              !settings_.network.lab && settings_.sidecar.upstream_proxy.reveal().empty(),
              [this](const std::string& about, std::string text) { held_->warn(about, std::move(text)); }),
-      through_(executor, settings_), poked_(executor), changed_(executor), selection_seed_(random_seed()),
-      pace_(clock.steady(), random_seed()) {
+      through_(executor, settings_, clock_,
+               [this](std::string_view transport, std::string_view what, std::string detail) {
+                 events_.publish("transport",
+                                 {{"transport", transport}, {"what", what}, {"detail", std::move(detail)}});
+               }),
+      poked_(executor), changed_(executor), selection_seed_(random_seed()), pace_(clock.steady(), random_seed()) {
   held_->on_complaint([this](const std::string& text) { events_.publish("local_error", {{"detail", text}}); });
   if (settings_.hints.lan != "off") held_->warn("lan", "hints.lan: this version does not look for peers on the LAN");
   if (settings_.hints.dht_get_peers)
@@ -81,6 +86,7 @@ awaitable<void> engine::run() {
   const auto executor = co_await net::asio::this_coro::executor;
   net::scope beside(executor);
   beside.spawn(where_.watch([this] { on_network(); }));
+  beside.spawn(through_.run());
   auto driving = drive();
   co_await std::move(driving);
   beside.cancel();
@@ -231,15 +237,7 @@ void engine::on_adopted(bool provisional) {
   changed_.notify();
 }
 
-std::vector<tunnel> engine::tunnels() {
-  const net::socket_options sockets{settings_.sidecar.fwmark, settings_.sidecar.interface};
-  std::vector<tunnel> out;
-  const auto way = way_out(settings_);
-  if (!way) return out; // nothing may pass the proxy that is meant
-  const auto* proxy = std::get_if<http::proxy>(&*way);
-  out.push_back(proxy ? upstream_tunnel(*proxy, through_.names, sockets) : direct_tunnel(sockets));
-  return out;
-}
+std::vector<tunnel> engine::tunnels() { return make_tunnels(settings_, through_); }
 
 bool engine::may_reach(const wire::socks_destination& to) {
   if (settings_.sidecar.socks_any) return true;

@@ -108,8 +108,8 @@ private:
   whereabouts where_;
   transports through_;
   route_set routes_;
-  notifier poked_;   ///< the driver looks again
-  notifier changed_; ///< clients who wait look again
+  net::notifier poked_;   ///< the driver looks again
+  net::notifier changed_; ///< clients who wait look again
   bool stopping_ = false, raced_ = false, clock_is_behind_ = false;
   std::uint64_t selection_seed_;
   pace pace_;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "sidecar/notifier.hpp"
+#include "net/notifier.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -70,7 +70,7 @@ public:
 private:
   void take(const event& happened);
   event_bus& bus_;
-  notifier arrived_;
+  net::notifier arrived_;
   std::deque<std::string> waiting_;
   bool closed_ = false;
   event_bus::listening listening_;

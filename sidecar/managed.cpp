@@ -50,7 +50,7 @@ awaitable<void> serve(wire::pt_request asked, config::settings settings, open_be
   if (asked.server) {
     co_await ptclient::serve_as_server(std::move(asked), base::system_clock(), ptclient::say_on_stdout());
   } else {
-    transports through(executor, settings);
+    transports through(executor, settings, base::system_clock());
     ptclient::more_transports more;
     if (best) more["landfall"] = [best](net::socks5_request request) { return best(std::move(request.to)); };
     co_await ptclient::serve_as_client(std::move(asked), std::move(settings), through.names, base::system_clock(),

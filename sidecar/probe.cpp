@@ -95,7 +95,7 @@ public:
                                                     [this](bool) { adopted(); }, [](const fallback::race_result&) {}),
         network_(net::system_network(executor, settings_.sidecar.interface)),
         where_(events_, *network_, held_->memory, false, [](const std::string&, std::string) {}),
-        through_(executor, settings_), penalties_(held_->memory.penalised()), random_(random_seed()) {}
+        through_(executor, settings_, clock_), penalties_(held_->memory.penalised()), random_(random_seed()) {}
 
   awaitable<probe_result> run() override;
   event_bus& events() override { return events_; }
@@ -200,9 +200,14 @@ awaitable<probe_result> probe::run() {
   probe_plan plan(line_up(), settings_.fallback);
   const std::function<awaitable<lane_report>(std::size_t, net::progress_fn)> one =
       [this](std::size_t index, net::progress_fn progress) { return run_one(index, std::move(progress)); };
+  const auto executor = co_await net::asio::this_coro::executor;
+  net::scope beside(executor);
+  beside.spawn(through_.run());
   auto running = net::race<lane_report>(plan, one, clock_);
   const auto ended = co_await std::move(running);
   (void)ended; // cancelled: there is what there is
+  beside.cancel();
+  co_await beside.join();
   co_return finish(plan, epoch);
 }
 

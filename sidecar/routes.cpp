@@ -1,11 +1,13 @@
 #include "sidecar/routes.hpp"
 
+#include "base/encoding.hpp"
+#include "config/bridge_line.hpp"
 #include "config/endpoint.hpp"
 #include "config/host.hpp"
 #include "fronting/https_route.hpp"
 #include "sidecar/exposure.hpp"
+#include "sidecar/stream_route.hpp"
 
-#include <boost/url.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,20 +19,7 @@ namespace landfall::sidecar {
 
 namespace {
 
-net::socket_options socket_of(const config::settings& settings) {
-  return {settings.sidecar.fwmark, settings.sidecar.interface};
-}
-
-http::resolver_options resolver_of(const config::settings& settings) {
-  http::resolver_options options;
-  options.servers = settings.dns.resolvers;
-  options.socket = socket_of(settings);
-  options.doh = settings.dns.doh;
-  options.doh_ca = settings.dns.ca;
-  options.lab = settings.network.lab;
-  options.behind_proxy = !settings.sidecar.upstream_proxy.reveal().empty();
-  return options;
-}
+using net::awaitable;
 
 /// How a route fetches, or why it cannot.
 using way = std::variant<fallback::fetch_fn, std::string>;
@@ -43,15 +32,38 @@ fallback::avoid_fn global_only(fallback::avoid_fn avoid) {
   };
 }
 
+awaitable<net::result<net::stream_ptr>> open_onion(onion::tor& tor, wire::socks_destination to, net::progress_fn tell) {
+  // One isolation for each lane: what one of them fetched tells nobody about another.
+  auto isolation = base::to_hex(crypto::random_bytes(8));
+  onion::phase_fn phases = [tell](const wire::bootstrap_phase& phase) {
+    if (tell) tell(phase.progress == 100 ? base::stage::proxy : base::stage::handshake);
+  };
+  auto opening = tor.open(std::move(to), std::move(isolation), std::move(phases));
+  auto stream = co_await std::move(opening);
+  co_return stream;
+}
+
+open_carrier_fn opens_onion(onion::tor& tor, const config::url& url) {
+  const auto to = wire::socks_destination::parse(url.host, url.port);
+  return [tor = &tor, to](net::progress_fn tell) -> awaitable<net::result<net::stream_ptr>> {
+    return open_onion(*tor, *to, std::move(tell));
+  };
+}
+
 struct makes_way {
   const config::settings& settings;
   transports& through;
   bool listed = false; ///< the route comes from a signed list
+  std::string name{};  ///< of the route
 
   way operator()(const config::https_target& target) const { return fetches(target.url, {}, target.tls); }
   way operator()(const config::fronted_target& target) const { return fetches(target.url, target.fronts, target.tls); }
-  way operator()(const config::bridge_target&) const { return not_built("bridge"); }
-  way operator()(const config::onion_target&) const { return not_built("onion"); }
+  way operator()(const config::bridge_target& target) const { return through_bridge(target.lines.front()); }
+  way operator()(const config::onion_target& target) const {
+    if (auto off = through.tor_off(name); !off.empty()) return off;
+    auto& tor = through.tor_of(listed ? nullptr : &target);
+    return over_streams(through.https, carrier(opens_onion(tor, target.url), target.url.reveal(), {}));
+  }
   way operator()(const config::dns_target&) const {
     return proxied() ? std::string("its queries would pass upstream_proxy by") : not_built("dns");
   }
@@ -65,15 +77,14 @@ private:
   [[nodiscard]] way fetches(const config::url& url, const std::vector<config::front>& fronts,
                             const config::https_options& tls) const {
     if (!tls.profile.empty()) return std::string("this version imitates no browser: take 'profile' out of the route");
-    auto via = way_out(settings);
-    if (!via) return std::string("upstream_proxy cannot be read, and nothing may pass it by");
+    if (!through.upstream_off.empty()) return through.upstream_off;
     fronting::https_fetch what;
     what.url = url;
     what.fronts = fronts;
     what.tls = tls;
     what.network = settings.network.id;
     what.channel = settings.network.channel;
-    what.via = std::move(*via);
+    if (through.upstream) what.via = *through.upstream;
     // Not all users at the first front, nor one user at the same one for ever.
     what.front_at = std::make_shared<std::size_t>(static_cast<unsigned char>(crypto::random_bytes(1).front()));
     const bool filtered = listed && !settings.network.lab;
@@ -93,6 +104,23 @@ private:
         });
   }
 
+  [[nodiscard]] stream_route carrier(open_carrier_fn open, std::string base, std::optional<base::place> where) const {
+    return {std::move(open),          std::move(base),        settings.network.id,
+            settings.network.channel, settings.sidecar.state, std::move(where)};
+  }
+
+  [[nodiscard]] way through_bridge(const base::sensitive<std::string>& text) const {
+    const auto line = config::bridge_line::parse(text.reveal());
+    if (!line) return std::string("its line cannot be read");
+    if (auto off = through.bridges.off(line->transport); !off.empty()) return off;
+    const auto& where = line->where.reveal();
+    open_carrier_fn open = [bridges = &through.bridges, line = *line](net::progress_fn tell) {
+      return bridges->open(line, std::move(tell));
+    };
+    return over_streams(through.https, carrier(std::move(open), "http://landfall/",
+                                               base::place{where.address.to_string(), where.port.value_or(443), {}}));
+  }
+
   static way not_built(std::string_view kind) { return fmt::format("this version has no routes of kind '{}'", kind); }
 };
 
@@ -102,11 +130,18 @@ struct places_of_target {
   std::vector<base::place> operator()(const config::fronted_target& to) const {
     return fronting::places_of(to.url, to.fronts);
   }
+  std::vector<base::place> operator()(const config::bridge_target& to) const {
+    const auto line = config::bridge_line::parse(to.lines.front().reveal());
+    if (!line || !ptclient::is_native(line->transport)) return {};
+    const auto& where = line->where.reveal();
+    return {{where.address.to_string(), where.port.value_or(443), {}}};
+  }
   template <class Other> std::vector<base::place> operator()(const Other&) const { return {}; }
 };
 
-void add(route_set& set, const config::route& route, const makes_way& ways) {
+void add_one(route_set& set, const config::route& route, makes_way ways) {
   known_route shown{route.name, std::string(config::kind_of(route.target)), route.tier, {}};
+  ways.name = route.name;
   auto made = std::visit(ways, route.target);
   if (auto* why = std::get_if<std::string>(&made)) {
     shown.off = std::move(*why);
@@ -118,23 +153,32 @@ void add(route_set& set, const config::route& route, const makes_way& ways) {
   set.known.push_back(std::move(shown));
 }
 
-} // namespace
-
-std::optional<http::via> way_out(const config::settings& settings) {
-  const auto& text = settings.sidecar.upstream_proxy.reveal();
-  if (text.empty()) return http::direct{};
-  const auto parsed = boost::urls::parse_uri(text);
-  const auto host = config::host_of_url(text);
-  if (!parsed || !host) return std::nullopt;
-  const auto port = config::parse_port(std::string_view(parsed->port().data(), parsed->port().size()));
-  const bool http = parsed->scheme() == "http";
-  if (!port || (!http && parsed->scheme() != "socks5")) return std::nullopt;
-  return http::proxy{http ? http::proxy_kind::http : http::proxy_kind::socks5, *host, *port,
-                     base::sensitive(std::string(parsed->user())), base::sensitive(std::string(parsed->password()))};
+/// The lines of a bridge route: its own, else all that are configured and lead to a landfall server.
+std::vector<base::sensitive<std::string>> lines_of(const config::bridge_target& target,
+                                                   const config::settings& settings) {
+  if (!target.lines.empty()) return target.lines;
+  std::vector<base::sensitive<std::string>> out;
+  for (const auto& bridge : settings.bridges)
+    if (bridge.far_end == "landfall") out.push_back(bridge.line);
+  return out;
 }
 
-transports::transports(net::asio::any_io_executor executor, const config::settings& settings)
-    : names(executor, resolver_of(settings)), https(executor, socket_of(settings), names) {}
+void add(route_set& set, const config::route& route, const makes_way& ways) {
+  const auto* target = std::get_if<config::bridge_target>(&route.target);
+  if (target == nullptr) return add_one(set, route, ways);
+  const auto lines = lines_of(*target, ways.settings);
+  if (lines.empty())
+    set.known.push_back({route.name, "bridge", route.tier, "no bridge leads to a landfall server: add one's line"});
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    auto one = route;
+    one.target = config::bridge_target{{lines[i]}};
+    if (lines.size() > 1) one.name = fmt::format("{}.{}", route.name, i + 1);
+    if (one.group == "bridge") one.group.clear(); // the default, which would say that all of them fail together
+    add_one(set, one, ways);
+  }
+}
+
+} // namespace
 
 route_set make_routes(const config::settings& settings, const trust::peer_list* list, transports& through) {
   route_set set;

@@ -2,7 +2,7 @@
 //
 //   direct     a connection of our own (or through the upstream proxy, which is then the only way out)
 //   bridge-…   a stream to a bridge, and HTTP CONNECT to the relay behind it
-//   tor        later
+//   tor        a stream through tor, streams of different tokens on different circuits
 //
 // Names are never looked up here: they take a tunnel that has its far end look them up, or none.
 #pragma once

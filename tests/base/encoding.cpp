@@ -43,3 +43,21 @@ TEST_CASE("a second spelling of the same bytes is refused") {
     CHECK_FALSE(from_hex(text));
   }
 }
+
+TEST_CASE("base32 in lower case without padding") {
+  struct row {
+    const char *bytes, *base32;
+  };
+  const row rows[] = {{"", ""},
+                      {"f", "my"},
+                      {"fo", "mzxq"},
+                      {"foo", "mzxw6"},
+                      {"foob", "mzxw6yq"},
+                      {"fooba", "mzxw6ytb"},
+                      {"foobar", "mzxw6ytboi"}};
+  for (const auto& row : rows) CHECK(from_base32(row.base32) == row.bytes);
+  for (const char* text : {"m", "MY", "mz", "my======", "m1", "m8", " my", "mzxw6y", "mzxw6yr"}) {
+    CAPTURE(text);
+    CHECK_FALSE(from_base32(text));
+  }
+}

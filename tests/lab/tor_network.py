@@ -10,12 +10,14 @@ each run. One network serves a whole test program; each part ends by its pid.
 
 What is strange about it is explained where it stands; times were measured on two cores."""
 
+import atexit
 import contextlib
 import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +94,9 @@ ServerTransportPlugin obfs4 {plugin}
 ServerTransportListenAddr obfs4 127.0.0.1:{listen}
 """
 
+# What a client of this network needs besides its authorities, where it is not one of our nodes.
+CLIENT = ["TestingTorNetwork 1", "PathsNeededToBuildCircuits 0.25", "Schedulers Vanilla"]
+
 
 def pause(seconds):
     """Between two looks at a program that tells nobody when it is done."""
@@ -130,6 +135,15 @@ class Control:
                     lines.append(data)
             if line[3] == " ":
                 return lines
+
+    def patience(self, seconds):
+        self._socket.settimeout(seconds)
+
+    def event(self):
+        """The next event that SETEVENTS asked for."""
+        line = self._lines.readline().rstrip("\r\n")
+        assert line.startswith("650"), f"no event: {line or 'the control port is gone'}"
+        return line[4:]
 
     def close(self):
         self._lines.close()
@@ -270,6 +284,21 @@ class TorNetwork:
         self._undo.callback(node.stop)
         return node.start()
 
+    @staticmethod
+    def uploaded(service, services):
+        """Until the descriptors of a node's onion services have reached two directories each: who asks before waits 20 s for his next
+        try. Call it right after the node was started."""
+        service.control()
+        events = Control(service.control_port, service.folder / "control_auth_cookie")
+        events.ask("SETEVENTS HS_DESC")
+        events.patience(LIMIT)
+        seen = {}
+        while len(seen) < services or min(seen.values()) < 2:
+            words = events.event().split()
+            if words[:2] == ["HS_DESC", "UPLOADED"]:
+                seen[words[2]] = seen.get(words[2], 0) + 1
+        events.close()
+
     def client(self, name, *lines):
         """A node with a SOCKS port: `socks_port`."""
         port = self._control + 200
@@ -299,3 +328,20 @@ class TorNetwork:
         with contextlib.suppress(OSError):
             return (node.folder / "fingerprint").read_text().split()[1]
         return None
+
+
+_SHARED = None
+
+
+def shared():
+    """The one network of a test program: started when it is first asked for, ended with the program."""
+    global _SHARED
+    if _SHARED is None:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        folder = tempfile.TemporaryDirectory(prefix="landfall-tor-")
+        atexit.register(folder.cleanup)
+        began = time.monotonic()
+        _SHARED = TorNetwork(folder.name + "/net").__enter__()
+        atexit.register(_SHARED.__exit__)
+        print(f"the network was ready after {time.monotonic() - began:.1f} s", file=sys.stderr)
+    return _SHARED

@@ -49,7 +49,7 @@ public:
   std::atomic<unsigned> last{0};
 
 private:
-  sidecar::notifier released_;
+  net::notifier released_;
   bool open_ = false;
 };
 

@@ -41,7 +41,7 @@ struct made {
   sidecar::transports through;
   sidecar::route_set set;
   explicit made(config::settings from, const trust::peer_list* list = nullptr)
-      : settings(std::move(from)), through(io.get_executor(), settings),
+      : settings(std::move(from)), through(io.get_executor(), settings, base::system_clock()),
         set(sidecar::make_routes(settings, list, through)) {}
 };
 
@@ -179,7 +179,7 @@ TEST_CASE("a name of a signed list that leads to this machine or a private net i
     list.routes.push_back(direct("list-https-1", "https://localhost:" + std::to_string(server.port()) + "/x/"));
     auto settings = settings_of({});
     settings.network.lab = lab;
-    sidecar::transports through(io.get_executor(), settings);
+    sidecar::transports through(io.get_executor(), settings, base::system_clock());
     const auto set = sidecar::make_routes(settings, &list, through);
     REQUIRE(set.usable.size() == 1);
     const auto got = fakes::run_on(io, fetch_beside(set.usable[0], server, nullptr));
@@ -196,7 +196,7 @@ TEST_CASE("avoid is asked for every address and every front before it is used") 
   const auto settings =
       settings_of({fronted("front", {{"a.example", "127.0.0.1", port}, {"b.example", "127.0.0.1", port}}),
                    direct("direct", "https://127.0.0.1:" + std::to_string(port) + "/x/")});
-  sidecar::transports through(io.get_executor(), settings);
+  sidecar::transports through(io.get_executor(), settings, base::system_clock());
   const auto set = sidecar::make_routes(settings, nullptr, through);
   REQUIRE(set.usable.size() == 2);
   const auto fetched = [&](std::size_t route, const fallback::avoid_fn& avoid) {

@@ -7,19 +7,19 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-namespace landfall::sidecar {
+namespace landfall::net {
 
 class notifier {
 public:
-  explicit notifier(const net::asio::any_io_executor& executor)
-      : timer_(executor, net::asio::steady_timer::time_point::max()) {}
+  explicit notifier(const asio::any_io_executor& executor)
+      : timer_(executor, asio::steady_timer::time_point::max()) {}
   /// Wakes all who wait now.
   void notify() { timer_.cancel(); }
-  /// Until the next notify(). Fails only with cancelled. Bound it with net::with_deadline.
-  [[nodiscard]] net::awaitable<net::result<void>> wait();
+  /// Until the next notify(). Fails only with cancelled. Bound it with with_deadline.
+  [[nodiscard]] awaitable<result<void>> wait();
 
 private:
-  net::asio::steady_timer timer_;
+  asio::steady_timer timer_;
 };
 
-} // namespace landfall::sidecar
+} // namespace landfall::net

@@ -1,0 +1,113 @@
+// tor: the tor that onion routes and tunnels go through: one that we start, or one that runs already.
+//
+//   idle ──somebody asks──▶ starting ──control port──▶ bootstrapping ──100 %──▶ ready ──it ends──┐
+//                              ▲                             │ ends                              │
+//                              └── asked again, backoff over ┴───────────── failed ◀─────────────┘
+//
+//   managed   a child of ours: started when the race first reaches it, DisableNetwork until everything is set, its
+//             folder kept across runs; it ends with us, whatever happens to us
+//   control   a tor of the system's: its SOCKS listener is asked for; keys that we add are taken back at the end, and
+//             nothing else of it is changed
+//   socks     a SOCKS listener and nothing more: whether it is ready shows when it is used
+//
+// One keeper coroutine (`run`) owns the process and the control connection; lanes wait for what it finds.
+#pragma once
+
+#include "net/child_process.hpp"
+#include "net/notifier.hpp"
+#include "net/stream.hpp"
+#include "onion/client_key.hpp"
+#include "onion/control.hpp"
+#include "onion/torrc.hpp"
+#include "wire/socks5.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace landfall::onion {
+
+using phase_fn = std::function<void(const wire::bootstrap_phase&)>;
+
+struct managed_tor {
+  tor_folder folder;
+  std::string program = "tor";
+  tor_ways ways{};
+  std::string more{};                            ///< lines of a laboratory's torrc
+  std::vector<std::filesystem::path> readable{}; ///< what its transports are, besides the usual folders
+};
+struct control_tor {
+  asio::ip::tcp::endpoint where;
+};
+struct socks_tor {
+  asio::ip::tcp::endpoint where;
+};
+
+struct tor_options {
+  std::variant<managed_tor, control_tor, socks_tor> kind;
+  std::vector<client_key> keys{};
+  /// How long `open` waits for 100 %: less than an onion lane has (90 s), so that what it fails with says how far tor
+  /// came.
+  std::chrono::milliseconds bootstrap{75'000};
+  std::chrono::milliseconds circuit{4'000};
+  int circuits = 5;
+  phase_fn tell{}; ///< every phase of a bootstrap
+};
+
+class tor {
+public:
+  tor(asio::any_io_executor executor, tor_options options);
+  ~tor(); ///< `run` must have ended
+  tor(const tor&) = delete;
+  tor& operator=(const tor&) = delete;
+
+  /// The keeper: until cancelled. Starts nothing before somebody asks. At its end the child has ended.
+  [[nodiscard]] awaitable<void> run();
+
+  /// A stream through tor; starts it where needed. `isolation`: streams with different words share no circuit. `tell`
+  /// hears how far tor is, until it is ready. Where a circuit does not stand within `circuit`, another one is tried,
+  /// and so on up to `circuits` of them: a rendezvous now and then hangs for a minute, and a new one takes a second.
+  /// Errors: tor_bootstrap (it did not start, came to nothing, or not to 100 % in time: the phase is in the text);
+  /// those of the way behind it at stage proxy (`wire::failure_of`); cancelled.
+  [[nodiscard]] awaitable<result<net::stream_ptr>> open(wire::socks_destination to, std::string isolation,
+                                                        phase_fn tell = {});
+
+  [[nodiscard]] bool started() const noexcept { return starts_ > 0; }
+  [[nodiscard]] const std::optional<wire::bootstrap_phase>& phase() const noexcept { return phase_; }
+  [[nodiscard]] std::optional<pid_t> child() const noexcept { return child_; }
+
+private:
+  enum class state : std::uint8_t { idle, starting, ready, failed };
+  using socks_place = std::variant<asio::ip::tcp::endpoint, std::filesystem::path>;
+
+  awaitable<result<void>> keep(managed_tor& what);
+  awaitable<result<void>> keep(control_tor& what);
+  awaitable<result<void>> keep(socks_tor& what);
+  awaitable<result<void>> keep_child(managed_tor& what, net::child_process& child);
+  awaitable<result<std::unique_ptr<control>>> first_contact(managed_tor& what, net::child_process& child);
+  awaitable<result<void>> bootstrap(control& connection);
+  awaitable<result<void>> add_keys(control& connection);
+  awaitable<result<void>> until_ready(phase_fn tell);
+  awaitable<result<net::stream_ptr>> connect(wire::socks_destination to, std::string isolation);
+  void at(const wire::bootstrap_phase& phase);
+  void now(state next);
+
+  asio::any_io_executor executor_;
+  tor_options options_;
+  net::notifier asked_, changed_;
+  state state_ = state::idle;
+  bool wanted_ = false;
+  std::uint64_t starts_ = 0, in_a_row_ = 0;
+  base::failure why_; ///< of the last failure
+  std::optional<wire::bootstrap_phase> phase_;
+  socks_place socks_;
+  std::optional<pid_t> child_;
+};
+
+} // namespace landfall::onion

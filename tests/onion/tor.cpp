@@ -1,0 +1,130 @@
+// The tor of our own and that of others, with real tors that reach no network (tests/lab has one with a network).
+#include "onion/tor.hpp"
+
+#include "net/deadline.hpp"
+#include "tests/fakes/process.hpp"
+#include "tests/fakes/run.hpp"
+
+#include <sys/stat.h>
+
+#include <functional>
+
+using namespace landfall;
+using base::outcome;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+/// Directory authorities that nobody is: tor starts, and comes to nothing.
+constexpr auto nowhere = "DirAuthority nobody orport=1 no-v2 v3ident=0123456789ABCDEF0123456789ABCDEF01234567 "
+                         "127.0.0.1:1 0123456789ABCDEF0123456789ABCDEF01234567\n";
+
+onion::tor_options managed(const std::filesystem::path& folder, std::string program = "tor") {
+  onion::managed_tor what;
+  what.folder.path = folder;
+  what.program = std::move(program);
+  what.more = nowhere;
+  onion::tor_options out;
+  out.kind = std::move(what);
+  out.bootstrap = 60s;
+  return out;
+}
+
+wire::socks_destination somewhere() { return *wire::socks_destination::parse("example.onion", 80); }
+
+using story = std::function<asio::awaitable<std::string>(onion::tor&)>;
+
+asio::awaitable<std::string> told(onion::tor_options options, story what) {
+  const auto executor = co_await asio::this_coro::executor;
+  onion::tor tor(executor, std::move(options));
+  net::scope keeper(executor);
+  keeper.spawn(tor.run());
+  auto telling = what(tor);
+  auto out = co_await std::move(telling);
+  keeper.cancel();
+  co_await keeper.join();
+  CHECK_FALSE(tor.child());
+  co_return out;
+}
+
+asio::awaitable<std::string> opened(onion::tor& tor) {
+  auto opening = tor.open(somewhere(), "a");
+  const auto got = co_await std::move(opening);
+  if (got) co_return "good";
+  co_return fmt::format("{}: {}", base::name(got.error().what), got.error().detail);
+}
+
+asio::awaitable<std::string> killed(onion::tor& tor) {
+  const onion::phase_fn at_first = [&tor](const wire::bootstrap_phase&) {
+    if (tor.child()) ::kill(*tor.child(), SIGKILL);
+  };
+  auto opening = tor.open(somewhere(), "a", at_first);
+  const auto got = co_await std::move(opening);
+  co_return got ? "good" : fmt::format("{}: {}", base::name(got.error().what), got.error().detail);
+}
+
+asio::awaitable<std::string> not_asked(onion::tor& tor) { co_return tor.started() ? "started" : "not started"; }
+
+asio::awaitable<std::string> cancelled(onion::tor& tor) {
+  auto opening = net::with_deadline(tor.open(somewhere(), "a"), 300ms, base::stage::handshake);
+  const auto got = co_await std::move(opening);
+  co_return std::string(base::name(got.error().what));
+}
+
+} // namespace
+
+TEST_CASE("A tor of ours: what becomes of it is told to who asked") {
+  const fakes::scratch scratch;
+  auto stuck = managed(scratch.path() / "stuck");
+  stuck.bootstrap = 2s;
+  std::filesystem::create_directory(scratch.path() / "open");
+  ::chmod((scratch.path() / "open").c_str(), 0777);
+  struct row {
+    std::string name;
+    onion::tor_options options;
+    story what;
+    std::string expected;
+  };
+  row rows[] = {
+      {"nobody asks", managed(scratch.path() / "a"), not_asked, "not started"},
+      {"it reaches nobody", std::move(stuck), opened, "tor_bootstrap: tor is at "},
+      {"it is killed", managed(scratch.path() / "b"), killed, "tor_bootstrap: tor has ended"},
+      {"who asked goes away", managed(scratch.path() / "c"), cancelled, "timed_out"},
+      {"there is no such program", managed(scratch.path() / "d", "no-such-tor"), opened,
+       "tor_bootstrap: cannot start tor"},
+      {"the program ends at once", managed(scratch.path() / "e", "false"), opened,
+       "tor_bootstrap: tor ended with status 1"},
+      {"others may write in its folder", managed(scratch.path() / "open"), opened, "local_error: "},
+  };
+  for (auto& row : rows) {
+    CAPTURE(row.name);
+    const auto said = fakes::run(told(std::move(row.options), row.what));
+    CHECK_MESSAGE(said.starts_with(row.expected), said);
+  }
+}
+
+TEST_CASE("A tor of the system's is left as it was found") {
+  const fakes::scratch scratch;
+  const auto control = fakes::free_port(), socks = fakes::free_port();
+  const auto torrc =
+      scratch.put("torrc", fmt::format("{}DataDirectory {}\nControlPort 127.0.0.1:{}\nSocksPort 127.0.0.1:{}\n"
+                                       "CookieAuthentication 1\n",
+                                       nowhere, (scratch.path() / "data").string(), control, socks));
+  fakes::process running({"tor", "-f", torrc}, (scratch.path() / "log").string());
+  running.wait_for_port(control);
+  const auto at = [](std::uint16_t port) { return asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port); };
+  onion::tor_options by_control, by_socks, wrong;
+  by_control.kind = onion::control_tor{at(control)};
+  by_control.bootstrap = 1s;
+  by_socks.kind = onion::socks_tor{at(socks)};
+  wrong.kind = onion::control_tor{at(socks)};
+  const auto first = fakes::run(told(std::move(by_control), opened));
+  CHECK_MESSAGE(first.starts_with("tor_bootstrap: tor is at "), first);
+  CHECK(running.running());
+  // This tor refuses a stream to a wrong onion address at once.
+  const auto second = fakes::run(told(std::move(by_socks), opened));
+  CHECK_MESSAGE(second.starts_with("proxy_failed: "), second);
+  const auto third = fakes::run(told(std::move(wrong), opened));
+  CHECK_MESSAGE(third.starts_with("malformed: "), third);
+}
