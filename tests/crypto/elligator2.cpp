@@ -91,7 +91,8 @@ TEST_CASE("field arithmetic agrees with itself at the edges") {
 
 TEST_CASE("Elligator 2 gives what its definition gives") {
   int checked = 0;
-  for (const auto& [name, value] : tests::read_vector("elligator2.txt")) {
+  for (const auto& entry : tests::read_vector("elligator2.txt")) {
+    const auto &name = entry.first, &value = entry.second;
     CAPTURE(name);
     std::istringstream words(value);
     std::string first, second, third;
