@@ -7,7 +7,7 @@
 //   r is below 2^254, and r and -r name one u        so r is the root <= (p-1)/2, and the top two bits are random
 // Source: Bernstein, Hamburg, Krasnova, Lange, "Elligator" (CCS 2013), with the non-square 2; elligator.org. obfs4's
 // own mistakes in each of the three (fixed 2021 to 2022) were invisible to interoperation: tests/crypto/elligator2.cpp.
-// Own code, because no packaged library has the inverse map: docs/adr/0012. Constant time but for how many keys are
+// Own code, because no packaged library has the inverse map: docs/adr/0013. Constant time but for how many keys are
 // tried until one has a representative, which says nothing about the one that is kept.
 #pragma once
 

@@ -98,7 +98,9 @@ private:
     if (ec == asio::error::operation_aborted) return fail(outcome::cancelled, {}, stage::tls);
     if (seen_.certificate == http::certificate::wrong) return fail(outcome::tls_certificate, seen_.why, stage::tls);
     if (seen_.certificate == http::certificate::dates_wrong) return fail(outcome::clock_suspect, seen_.why, stage::tls);
-    if (seen_.portal) return fail(outcome::captive_portal, "it answers in plain HTTP", stage::tls);
+    // A page, or the way to one: what the network's own server says in place of the bridge's (as http::client has it).
+    if ((seen_.plain_status >= 200 && seen_.plain_status < 400) || seen_.plain_status == 511)
+      return fail(outcome::captive_portal, "it answers in plain HTTP", stage::tls, seen_.plain_status);
     if (seen_.broken) return fail(outcome::malformed, seen_.why, stage::tls);
     if (ec == ssl::error::stream_truncated)
       return fail(outcome::reset_after_hello, "ended in the handshake", stage::tls);
