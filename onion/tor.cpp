@@ -172,15 +172,16 @@ awaitable<result<void>> tor::keep_child(managed_tor& what, net::child_process& c
   auto owning = (*connection)->take_ownership();
   const auto owned = co_await std::move(owning);
   if (!owned) co_return owned.error();
-  auto adding = add_keys(**connection);
-  const auto added = co_await std::move(adding);
-  if (!added) co_return added.error();
   auto listening = (*connection)->set_events({"STATUS_CLIENT"});
   const auto listened = co_await std::move(listening);
   if (!listened) co_return listened.error();
   auto setting = (*connection)->set_conf(tor_settings(what.ways));
   const auto set = co_await std::move(setting);
   if (!set) co_return set.error();
+  // After the settings: at a SETCONF tor reads its folder of keys anew, and forgets those that came another way.
+  auto adding = add_keys(**connection);
+  const auto added = co_await std::move(adding);
+  if (!added) co_return added.error();
   socks_ = what.folder.socks();
   auto following = bootstrap(**connection);
   auto followed = co_await std::move(following);

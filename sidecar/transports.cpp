@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <link.h>
+
 #include <algorithm>
 #include <set>
 
@@ -48,6 +50,21 @@ std::string own_command() {
   std::error_code ec;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
   return ec || self.string().find(' ') != std::string::npos ? std::string() : self.string() + " run";
+}
+
+/// What this very program was loaded from: tor starts it anew as its transport, in a sandbox that sees the usual
+/// folders alone, and a private OpenSSL is in none of them.
+std::vector<std::filesystem::path> own_files() {
+  std::vector<std::filesystem::path> out;
+  std::error_code ec;
+  if (auto self = std::filesystem::read_symlink("/proc/self/exe", ec); !ec) out.push_back(std::move(self));
+  const auto add = [](dl_phdr_info* info, std::size_t, void* to) {
+    if (info->dlpi_name != nullptr && info->dlpi_name[0] == '/')
+      static_cast<std::vector<std::filesystem::path>*>(to)->emplace_back(info->dlpi_name);
+    return 0;
+  };
+  ::dl_iterate_phdr(add, &out);
+  return out;
 }
 
 } // namespace
@@ -134,8 +151,7 @@ onion::tor_options transports::managed(const config::settings& settings) const {
     const auto command = transport.empty() || !bridges.off(transport).empty() ? "" : command_for(settings, transport);
     if (!command.empty()) out.ways.transports.emplace_back(transport, command);
   }
-  std::error_code ignored;
-  out.readable.push_back(std::filesystem::read_symlink("/proc/self/exe", ignored));
+  out.readable = own_files();
   // Where every socket has to be ours, tor gets the same proxy as other programs do.
   const auto inner = ptclient::upstream_of(bridges.proxy().reveal());
   if (inner)

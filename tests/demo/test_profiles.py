@@ -13,16 +13,17 @@ from typing import Any
 LANDFALL = os.environ.get("LANDFALL_BIN", "")
 PATIENCE = 90.0
 
-# profile: who wins, and the rule without which it would have been another. "": nothing was done.
-PROFILES: dict[str, tuple[str | None, str]] = {
-    "CN-2023": ("unnamed", "sni-reset"),
-    "CN-2026": ("front", "first-data"),
-    "RU-2026": ("front", "curtain"),
-    "IR-2022": ("front", "unresolved"),
-    "IR-2026": ("front", "unlisted-name"),
-    "IR-2026-shutdown": (None, "shutdown"),
-    "TM": ("front", "blackhole"),
-    "none": ("direct", ""),
+# profile: who can win (of several that are open the first in order does, where this machine answers within 250 ms), and the rule
+# that keeps the others out. "": nothing was done.
+PROFILES: dict[str, tuple[set[str], str]] = {
+    "CN-2023": ({"unnamed", "front"}, "sni-reset"),
+    "CN-2026": ({"front"}, "first-data"),
+    "RU-2026": ({"front"}, "curtain"),
+    "IR-2022": ({"front"}, "unresolved"),
+    "IR-2026": ({"front"}, "unlisted-name"),
+    "IR-2026-shutdown": (set(), "shutdown"),
+    "TM": ({"front"}, "blackhole"),
+    "none": ({"direct", "unnamed", "front"}, ""),
 }
 
 
@@ -39,13 +40,14 @@ class Profiles(unittest.TestCase):
         return ended.returncode, ended.stdout, ended.stderr
 
     def test_who_gets_through(self) -> None:
-        for profile, (winner, rule) in PROFILES.items():
+        for profile, (winners, rule) in PROFILES.items():
             with self.subTest(profile):
                 status, out, err = self.demo("--profile", profile, "--seed", "7", "--once", "--json")
-                self.assertEqual(status, 0 if winner else 1, err)
+                self.assertEqual(status, 0 if winners else 1, err)
                 said = json.loads(out)
-                self.assertEqual((said["won"], said["profile"], said["seed"]), (winner, profile, 7), err)
-                self.assert_peers(said, fresh=winner is not None)
+                self.assertIn(said["won"], winners or {None}, err)
+                self.assertEqual((said["profile"], said["seed"]), (profile, 7), err)
+                self.assert_peers(said, fresh=bool(winners))
                 rules = said["censor"]["rules"]
                 acted = {name for name, row in rules.items() if row["triggered"]}
                 self.assertGreater(said["censor"]["seen"], 0)

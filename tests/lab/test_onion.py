@@ -40,7 +40,7 @@ class Onion(unittest.TestCase):
         servers = cls.nginx.servers
         cls.nginx.servers = lambda: servers() + f"server {{ listen 127.0.0.1:{cls.plain}; root {cls.nginx.folder}/sites/open; }}\n"
         cls.nginx.start()
-        cls.addClassCleanup(cls.nginx.stop)
+        cls.addClassCleanup(cls.nginx.kill)
         cls.private_key, public = x25519_pair()
         open_dir, closed_dir = cls.folder / "hs-open", cls.folder / "hs-closed"
         for made in (open_dir, closed_dir, closed_dir / "authorized_clients"):
@@ -102,6 +102,32 @@ torrc = "{self.torrc}"
         key.chmod(0o600)
         out, told = self.peers(folder, file)
         self.assertEqual(len(out["peers"]), 12, told)
+
+    def test_through_a_bridge_that_our_own_transport_speaks(self):
+        bridge = self.net.bridge("onionbridge", f"exec {LANDFALL} run")
+        folder, file = self.configured(self.onion(self.open), bridges=f'[[bridge]]\nline = "{bridge.line}"\n')
+        out, told = self.peers(folder, file)
+        self.assertEqual(len(out["peers"]), 12, told)
+        self.assertIn("PT", told.replace("_pt", "PT"), "tor told of no transport")  # conn_pt: the phase of a pluggable transport
+        bridge.stop()
+        folder, file = self.configured(self.onion(self.open), bridges=f'[[bridge]]\nline = "{bridge.line}"\n')
+        out, told = self.peers(folder, file, timeout=8, expect=1)
+        self.assertIn("onion-1", told)
+
+    def test_the_kept_state_makes_the_next_start_faster_and_no_circuit_is_shorter_than_three_hops(self):
+        folder, file = self.configured(self.onion(self.open))
+        self.peers(folder, file)
+        self.assertTrue((folder / "state/tor/data/cached-microdesc-consensus").exists())
+
+    def test_a_service_that_is_gone_and_another_route_that_wins(self):
+        gone = "".join(sorted(self.open))  # a wrong address is refused when the configuration is read
+        folder, file = self.configured(self.onion(gone[:56] + ".onion"))
+        ended = subprocess.run([LANDFALL, "check", "-c", str(file)], text=True, capture_output=True, env=self.environment(folder), check=False)
+        self.assertEqual(ended.returncode, 2, ended.stdout + ended.stderr)
+        folder, file = self.configured(f'kind = "https"\nurl = "{self.nginx.url("open")}"\nca = "{self.nginx.ca}"', self.onion(self.open))
+        out, told = self.peers(folder, file)
+        self.assertEqual(len(out["peers"]), 12, told)
+        self.assertFalse((folder / "state/tor").exists(), "tor was started although an earlier tier won")
 
 
 if __name__ == "__main__":

@@ -180,8 +180,8 @@ class Starting(ServerTest):
         documents, decoy = str(self.documents), str(self.decoy)
         rows = [
             ("no listener", ["--decoy", decoy], "--listen"),
-            ("documents without a secret", ["--documents", documents, "--listen", "127.0.0.1:0"], "need each other"),
-            ("a secret without documents", ["--secret", SECRET, "--listen", "127.0.0.1:0"], "need each other"),
+            ("documents without a secret", ["--documents", documents, "--listen", "127.0.0.1:0"], "need a secret"),
+            ("a secret without documents", ["--secret", SECRET, "--listen", "127.0.0.1:0"], "needs --documents"),
             ("a secret that is no segment", ["--documents", documents, "--secret", SECRET + "/x", "--listen", "127.0.0.1:0"], "letters"),
             ("an empty secret file", ["--documents", documents, "--secret-file", "/dev/null", "--listen", "127.0.0.1:0"], "regular file"),
             ("no folder", ["--documents", "/nonexistent", "--secret", SECRET, "--listen", "127.0.0.1:0"], "/nonexistent"),
