@@ -78,7 +78,11 @@ void lane_table::take(const event& happened) {
     one.state = text_in(data, "outcome");
     one.ms = number_in(data, "ms", -1);
     one.error = text_in(data, "error");
+  } else if (happened.name == "transport") {
+    transport_ = fmt::format("{}: {}", text_in(data, "transport"), text_in(data, "what"));
+    if (const auto detail = text_in(data, "detail"); !detail.empty()) transport_ += ": " + detail;
   } else if (happened.name == "race_ended") {
+    transport_.clear();
     const auto won = text_in(data, "won");
     headline_ += won.empty() ? ": no fresh list" : ": won by " + won;
   }
@@ -90,6 +94,7 @@ std::vector<std::string> lane_table::lines() const {
   for (const auto& one : lanes_) cells.push_back({one.route, one.kind, one.state, duration_text(one.ms), one.error});
   auto out = aligned(cells);
   if (!headline_.empty()) out.insert(out.begin(), base::printable(headline_));
+  if (!transport_.empty()) out.push_back(base::printable(transport_));
   return out;
 }
 
@@ -112,6 +117,8 @@ void lane_table::say(const event& happened) {
     const auto& one = lane_of(happened);
     line = fmt::format("{}: {} after {}", one.route, one.state, duration_text(one.ms));
     if (!one.error.empty()) line += ": " + one.error;
+  } else if (happened.name == "transport") {
+    line = transport_;
   } else if (happened.name == "race_ended") {
     line = headline_;
   } else if (happened.name != "race_started" && happened.name != "lane_progress") {

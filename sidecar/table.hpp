@@ -38,6 +38,7 @@ private:
   bool terminal_;
   std::vector<lane> lanes_;
   std::string headline_;
+  std::string transport_; ///< what a program on the way told last: how far tor is
   std::size_t drawn_ = 0;
 };
 

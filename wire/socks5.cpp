@@ -24,7 +24,9 @@ base::outcome outcome_of(socks_reply refused) noexcept {
   switch (refused) {
   case socks_reply::network_unreachable:
   case socks_reply::host_unreachable:
-  case socks_reply::onion_not_found: return outcome::unreachable;
+  case socks_reply::onion_not_found:
+  case socks_reply::onion_intro_failed:
+  case socks_reply::onion_rendezvous_failed: return outcome::unreachable; // the service is gone, not tor
   case socks_reply::refused: return outcome::refused;
   case socks_reply::ttl_expired:
   case socks_reply::onion_intro_timed_out: return outcome::timed_out;
@@ -34,8 +36,6 @@ base::outcome outcome_of(socks_reply refused) noexcept {
   case socks_reply::command_not_supported:
   case socks_reply::address_not_supported:
   case socks_reply::onion_invalid:
-  case socks_reply::onion_intro_failed:
-  case socks_reply::onion_rendezvous_failed:
   case socks_reply::onion_auth_missing:
   case socks_reply::onion_auth_wrong:
   case socks_reply::onion_bad_address: return outcome::proxy_failed;

@@ -57,6 +57,16 @@ TEST_CASE("elsewhere than on a terminal a race is one line for each thing that b
                               "race 1: won by second\n");
 }
 
+TEST_CASE("what a program on the way tells is said, and shown as long as the race runs") {
+  const std::vector<sidecar::event> bootstrap{
+      {"lane_started", object(R"({"race":1,"route":"onion-1","kind":"onion"})")},
+      {"transport", object(R"({"transport":"tor","what":"bootstrap","detail":"14 % handshake"})")},
+      {"transport", object(R"({"transport":"obfs4","what":"ready","detail":""})")},
+  };
+  CHECK(drawn(false, bootstrap) == "onion-1: trying\ntor: bootstrap: 14 % handshake\nobfs4: ready\n");
+  CHECK(drawn(true, bootstrap).ends_with("obfs4: ready\n"));
+}
+
 TEST_CASE("on a terminal a race is a table that is drawn over itself, in aligned columns") {
   const auto text = drawn(true, race);
   CHECK(text.ends_with("race 1: won by second\n"
