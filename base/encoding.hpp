@@ -1,5 +1,5 @@
-// Strict text encodings: hex, base32, base64, base64url (RFC 4648). One canonical form each: what decodes re-encodes to the
-// same text, so no two texts name one value.
+// Strict text encodings: hex, base32, base64, base64url (RFC 4648). One canonical form each: what decodes re-encodes to
+// the same text, so no two texts name one value.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,6 @@ namespace landfall::base {
 /// URL alphabet, no padding.
 [[nodiscard]] std::string to_base64url(std::string_view bytes);
 [[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);
-
 
 /// Lower case, no padding: as in onion addresses and tor's keys.
 [[nodiscard]] std::optional<std::string> from_base32(std::string_view text);

@@ -11,8 +11,7 @@ namespace landfall::net {
 
 class notifier {
 public:
-  explicit notifier(const asio::any_io_executor& executor)
-      : timer_(executor, asio::steady_timer::time_point::max()) {}
+  explicit notifier(const asio::any_io_executor& executor) : timer_(executor, asio::steady_timer::time_point::max()) {}
   /// Wakes all who wait now.
   void notify() { timer_.cancel(); }
   /// Until the next notify(). Fails only with cancelled. Bound it with with_deadline.

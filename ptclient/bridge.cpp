@@ -110,7 +110,8 @@ bool bridges::confined() const { return out_.upstream || out_.socket.fwmark != 0
 base::sensitive<std::string> bridges::open_proxy(const asio::any_io_executor& executor) {
   const auto password = base::to_hex(crypto::random_bytes(16));
   auto open = [this](net::socks5_request asked) { return open_for_program(std::move(asked), out_, names_); };
-  auto service = socks_service::listen(executor, {wire::socks_policy::auth::required, base::sensitive(password)}, std::move(open));
+  auto service =
+      socks_service::listen(executor, {wire::socks_policy::auth::required, base::sensitive(password)}, std::move(open));
   if (!service) {
     programs_off_ = "a proxy of our own for it cannot be opened: " + service.error().detail;
     return {};

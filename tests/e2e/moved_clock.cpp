@@ -1,6 +1,6 @@
-// Preloaded into a program: its wall clock is off, and its machine has slept, by as much as a file says. The file, named
-// by LANDFALL_TEST_CLOCK, holds two 64-bit numbers of seconds (wall clock ahead; asleep), and whoever has it open moves
-// the clocks while the program runs. The steady clock goes on as it is.
+// Preloaded into a program: its wall clock is off, and its machine has slept, by as much as a file says. The file,
+// named by LANDFALL_TEST_CLOCK, holds two 64-bit numbers of seconds (wall clock ahead; asleep), and whoever has it open
+// moves the clocks while the program runs. The steady clock goes on as it is.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

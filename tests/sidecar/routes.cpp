@@ -80,6 +80,51 @@ TEST_CASE("fronted and direct routes are raced, with the places that are known b
   CHECK(all.set.usable[2].places == std::vector<base::place>{{"203.0.113.9", 8443, ""}});
 }
 
+TEST_CASE("each bridge line is a route of its own; those that cannot be used say why") {
+  const std::string cert(70, 'A');
+  config::route bridges;
+  bridges.name = bridges.group = "bridge";
+  bridges.tier = 2;
+  bridges.target = config::bridge_target{};
+  auto settings = settings_of({bridges});
+  const made none(settings);
+  REQUIRE(none.set.known.size() == 1);
+  CHECK(none.set.known[0].off.find("no bridge leads") != std::string::npos);
+
+  const auto line = [&](const std::string& text, const std::string& far_end) {
+    settings.bridges.push_back({base::sensitive<std::string>(text), far_end});
+  };
+  line("obfs4 192.0.2.1:443 cert=" + cert + " iat-mode=0", "landfall");
+  line("snowflake 192.0.2.2:80 url=https://snowflake.example/", "landfall");
+  line("obfs4 192.0.2.3:443 cert=" + cert + " iat-mode=0", "tor");
+  line("webtunnel 192.0.2.4:443 url=https://tunnel.example/secret", "landfall");
+  const made all(settings);
+  CHECK(names(all.set) == std::vector<std::string>{"bridge.1", "bridge.3"});
+  REQUIRE(all.set.known.size() == 3);
+  CHECK(all.set.known[1].off.find("snowflake") != std::string::npos);
+  CHECK(all.set.usable[0].places == std::vector<base::place>{{"192.0.2.1", 443, ""}});
+  CHECK(all.set.usable[0].group.empty());
+  // Random bytes stand out; a connection to a web server does not.
+  CHECK(fallback::visibility_of(all.set.usable[0]).cost == fallback::cost::conspicuous);
+  CHECK(fallback::visibility_of(all.set.usable[1]).cost == fallback::cost::quiet);
+}
+
+TEST_CASE("an onion route whose key cannot be read is off, and no tor is started for it") {
+  config::route onion;
+  onion.name = onion.group = "onion";
+  onion.tier = 3;
+  config::onion_target target;
+  target.url = *config::url::parse("http://2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid.onion/");
+  onion.target = target;
+  const made good(settings_of({onion}));
+  CHECK(names(good.set) == std::vector<std::string>{"onion"});
+  target.auth_key = "/nonexistent/key";
+  onion.target = target;
+  const made bad(settings_of({onion}));
+  CHECK(bad.set.usable.empty());
+  CHECK_FALSE(bad.set.known[0].off.empty());
+}
+
 TEST_CASE("what upstream_proxy turns off, and what it does not") {
   auto settings =
       settings_of({fronted("front", {{"a.example", std::nullopt, 443}}), direct("direct", "https://b.example/x/")});
