@@ -111,7 +111,7 @@ std::optional<std::string> from_base32(std::string_view text) {
   unsigned buffer = 0;
   int bits = 0;
   for (const char c : text) {
-    const int value = value_of[static_cast<unsigned char>(c)];
+    const auto value = std::int32_t{value_of[static_cast<unsigned char>(c)]};
     if (value < 0) return std::nullopt;
     buffer = (buffer << 5 | static_cast<unsigned>(value)) & 0xfff;
     bits += 5;

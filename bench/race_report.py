@@ -200,5 +200,5 @@ def wire_text(wire: dict[str, Any], cells: Sequence[dict[str, Any]]) -> str:
             "No name of a direct route or an inner host was in a plaintext query (asserted on a capture of each race).\n"
             "Undisturbed: runs in which no lost packet cost more than a tenth. Where the quickest runs of wire and model agree and the medians do not, packets\n"
             "were lost in more than half of the runs of that row: about four of ten are disturbed in the model, and of a few runs that many are by chance. A lane\n"
-            "that is reset ends about 11 ms after its hello on the wire, and 1 ms after it in the model. How much the quickest runs differ is this machine's load.\n"
+            "that is reset ends about 11 ms after its hello on the wire, and 1 ms after it in the model. Why the quickest runs differ by a few per cent was not established.\n"
             "The kernel's memory of its peers (net.ipv4.tcp_no_metrics_save) is off, so that no run has a part in the next one.\n\n" + wire_table(wire, cells))

@@ -218,6 +218,8 @@ private:
       out.tor = std::move(*tor);
     }
     out.auth_key = file("auth_key");
+    if (!out.auth_key.empty() && out.tor.starts_with("socks:"))
+      in_.complain("auth_key", "a SOCKS port takes no keys: write tor = \"control:ADDRESS:PORT\" or \"managed\"");
     return out;
   }
 
