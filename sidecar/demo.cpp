@@ -5,6 +5,7 @@
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "config/bridge_line.hpp"
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
 #include "net/scope.hpp"
@@ -53,8 +54,19 @@ constexpr std::size_t answer_depth = 4;
 /// A list of more than 20 KB: what a censor of RU-2026 lets through of a connection is less.
 constexpr int peers_beyond_a_curtain = 100;
 
+/// What a bridge says when it is ready: {"bridge":"obfs4 127.0.0.1:41234 cert=… iat-mode=0", …}
+result<demo_listening> bridge_in(const std::string& line) {
+  const auto said = base::parse_json(line, answer_depth);
+  const auto* text = said && said->is_object() ? said->as_object().if_contains("bridge") : nullptr;
+  const auto parsed = text && text->is_string() ? config::bridge_line::parse(std::string_view(text->as_string()))
+                                                : fail(outcome::malformed, "landfall-server told no bridge line");
+  if (!parsed) return parsed.error();
+  const auto port = parsed->where.reveal().port.value_or(0);
+  return demo_listening{{net::asio::ip::address_v4::loopback(), port}, parsed->reveal()};
+}
+
 /// What a server says when it is ready: {"listening":["127.0.0.1:41234"]}
-result<tcp::endpoint> endpoint_in(const std::string& line) {
+result<demo_listening> listening_in(const std::string& line) {
   const auto said = base::parse_json(line, answer_depth);
   const auto* where = said && said->is_object() ? said->as_object().if_contains("listening") : nullptr;
   if (!where || !where->is_array() || where->as_array().empty() || !where->as_array()[0].is_string())
@@ -63,7 +75,7 @@ result<tcp::endpoint> endpoint_in(const std::string& line) {
   base::cursor port(text.substr(text.rfind(':') + 1));
   const auto number = port.take_decimal(65535);
   if (port.failed()) return fail(outcome::malformed, "landfall-server did not say where it listens");
-  return tcp::endpoint(net::asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(number));
+  return demo_listening{{net::asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(number)}, {}};
 }
 
 class demo {
@@ -79,7 +91,7 @@ public:
 private:
   [[nodiscard]] awaitable<result<void>> set_up();
   [[nodiscard]] result<void> prepare_files();
-  [[nodiscard]] awaitable<result<tcp::endpoint>> start_server(demo_server what);
+  [[nodiscard]] awaitable<result<demo_listening>> start_server(demo_server what);
   [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_server(const demo_server& what);
   [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_python() const;
   [[nodiscard]] fs::path log_of(const std::string& name) const { return folder_.path() / (name + ".log"); }
@@ -110,29 +122,26 @@ private:
 result<std::unique_ptr<demo_child>> demo::spawn_server(const demo_server& what) {
   const auto in = [this](const std::string& file) { return (folder_.path() / file).string(); };
   demo_child::start_options how;
-  how.command = {find_server_program(),
-                 "--exit-with-parent",
-                 "--listen",
-                 "127.0.0.1:0",
-                 "--documents",
-                 in("documents"),
-                 "--secret-file",
-                 in("secret"),
-                 "--tls-cert",
-                 in(what.certificate + ".pem"),
-                 "--tls-key",
-                 in(what.certificate + ".key")};
+  how.command = {find_server_program(), "--exit-with-parent", "--documents", in("documents")};
+  const std::vector<std::string> bridge{"--obfs4", "127.0.0.1:0", "--obfs4-state", in(what.name + ".json")};
+  const std::vector<std::string> web{"--listen",      "127.0.0.1:0",
+                                     "--secret-file", in("secret"),
+                                     "--tls-cert",    in(what.certificate + ".pem"),
+                                     "--tls-key",     in(what.certificate + ".key")};
+  const auto& more = what.bridge ? bridge : web;
+  how.command.insert(how.command.end(), more.begin(), more.end());
   if (!what.host.empty()) how.command.insert(how.command.end(), {"--host", what.host});
   how.log = log_of(what.name);
   return demo_child::start(executor_, std::move(how));
 }
 
-awaitable<result<tcp::endpoint>> demo::start_server(demo_server what) {
+awaitable<result<demo_listening>> demo::start_server(demo_server what) {
   auto started = spawn_server(what);
   if (!started) co_return started.error();
   servers_.push_back(std::move(*started));
   const auto line = co_await net::with_deadline(servers_.back()->read_line(), start_limit, base::stage::none);
-  if (line) co_return endpoint_in(*line);
+  if (line && what.bridge) co_return bridge_in(*line);
+  if (line) co_return listening_in(*line);
   auto failure = line.error();
   failure.detail = fmt::format("landfall-server: {} {}", failure.detail, said_by(what.name));
   co_return failure;
@@ -174,7 +183,7 @@ result<void> demo::start_sidecar() {
 // twice.
 awaitable<result<void>> demo::set_up() {
   if (auto prepared = prepare_files(); !prepared) co_return prepared.error();
-  std::vector<tcp::endpoint> servers;
+  std::vector<demo_listening> servers;
   const auto wanted = internet_->servers();
   for (const auto& one : wanted) {
     const auto at = co_await start_server(one);

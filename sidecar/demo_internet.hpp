@@ -24,6 +24,13 @@ struct demo_server {
   std::string name;        ///< for people
   std::string certificate; ///< of demo_tls.hpp: "server" or "front"
   std::string host{};      ///< shows documents under this Host alone, as a CDN's front does; empty: under any
+  bool bridge = false;     ///< over obfs4 instead, and without a certificate
+};
+
+/// Where one of them listens.
+struct demo_listening {
+  net::asio::ip::tcp::endpoint at;
+  std::string line{}; ///< of a bridge: "obfs4 ADDRESS:PORT cert=… iat-mode=0"
 };
 
 class demo_internet {
@@ -33,7 +40,7 @@ public:
   [[nodiscard]] virtual std::vector<std::string> story() const = 0;
   [[nodiscard]] virtual std::vector<demo_server> servers() const = 0;
   /// Opens the ways to where those servers listen. Errors: local_error.
-  [[nodiscard]] virtual net::result<void> open(const std::vector<net::asio::ip::tcp::endpoint>& servers) = 0;
+  [[nodiscard]] virtual net::result<void> open(const std::vector<demo_listening>& servers) = 0;
   /// The ways as [[route]] tables; `secret` is the path of all servers.
   [[nodiscard]] virtual std::string routes(const std::string& secret) const = 0;
   /// The ways, until cancelled.
@@ -57,8 +64,8 @@ struct demo_profile {
 };
 [[nodiscard]] const std::vector<demo_profile>& demo_profiles();
 
-/// A direct route whose name is on the blocklist, one to an address without a name, and a front. `profile` is one of
-/// demo_profiles(). Errors: malformed (rule files that cannot be read: a bug).
+/// A direct route whose name is on the blocklist, one to an address without a name, a front, and a bridge. `profile` is
+/// one of demo_profiles(). Errors: malformed (rule files that cannot be read: a bug).
 [[nodiscard]] net::result<std::unique_ptr<demo_internet>>
 make_censored_internet(net::asio::any_io_executor executor, const std::string& profile, std::uint64_t seed);
 

@@ -3,6 +3,7 @@
 //   direct    https    bootstrap.localhost, a name on the blocklist           203.0.113.10
 //   unnamed   https    an address, no name in the ClientHello                 203.0.113.20
 //   front     fronted  to everybody cdn.example, which is a name that all use 192.0.2.80
+//   bridge    obfs4    an address, and bytes that look like nothing           198.51.100.77
 //
 // The addresses are those that rules name; the sidecar connects to loopback. Names below localhost are looked up by
 // nobody (RFC 6761), so the demo asks no name server.
@@ -37,9 +38,10 @@ constexpr std::size_t largest_message = 1232;
 struct way {
   const char *name, *stands_for, *entrance;
 };
-constexpr std::array<way, 3> ways{{{"direct", "203.0.113.10", "127.0.0.1"},
+constexpr std::array<way, 4> ways{{{"direct", "203.0.113.10", "127.0.0.1"},
                                    {"unnamed", "203.0.113.20", "127.0.0.2"},
-                                   {"front", front_address, "127.0.0.3"}}};
+                                   {"front", front_address, "127.0.0.3"},
+                                   {"bridge", "198.51.100.77", "127.0.0.4"}}};
 
 censor::address address_of(const char* text) { return censor::address::parse(text).value(); }
 
@@ -52,6 +54,8 @@ censor::relay_options options_of(const std::string& profile, std::uint64_t seed)
   out.defined["blocked"] = {blocked_name};
   out.defined["allowed"] = {front_name};
   out.defined["suspects"] = {"203.0.113.16/28"}; // unnamed, and not direct, whose name tells
+  // China resets the connections to some addresses of CDNs too; here to this one, so that a bridge is needed.
+  if (profile == "CN-2026") out.defined["suspects"].emplace_back(front_address);
   out.defined["foreign"] = {"203.0.113.0/24"};
   return out;
 }
@@ -88,9 +92,9 @@ public:
 
   std::vector<std::string> story() const override;
   std::vector<demo_server> servers() const override {
-    return {{"server-a", "server"}, {"server-b", "server"}, {"front", "front", inner_name}};
+    return {{"server-a", "server"}, {"server-b", "server"}, {"front", "front", inner_name}, {"bridge", "", "", true}};
   }
-  result<void> open(const std::vector<tcp::endpoint>& servers) override;
+  result<void> open(const std::vector<demo_listening>& servers) override;
   std::string routes(const std::string& secret) const override;
   awaitable<void> run() override;
   awaitable<void> settle() override;
@@ -105,26 +109,30 @@ private:
   std::uint64_t seed_;
   std::unique_ptr<censor::relay_censor> censor_;
   std::vector<std::uint16_t> ports_; ///< of the ways
+  std::string bridge_arguments_;     ///< "cert=… iat-mode=0"
   std::uint16_t names_port_ = 0;     ///< of the way to the resolver
   udp::socket resolver_;
 };
 
 std::vector<std::string> censored_internet::story() const {
   return {
-      fmt::format("A small internet on loopback: three landfall-servers, and on every way a censor, {} (seed {}):",
+      fmt::format("A small internet on loopback: four landfall-servers, and on every way a censor, {} (seed {}):",
                   profile_.name, seed_),
       fmt::format("  {}", profile_.about),
       fmt::format("  direct    to server-a, {}: the name {} is on the blocklist", ways[0].stands_for, blocked_name),
       fmt::format("  unnamed   to server-b, {}: an address, no name in the ClientHello", ways[1].stands_for),
-      fmt::format("  front     to everybody {}, {}: behind it the host that nobody sees", front_name, front_address)};
+      fmt::format("  front     to everybody {}, {}: behind it the host that nobody sees", front_name, front_address),
+      fmt::format("  bridge    to a bridge, {}: obfs4, which looks like nothing", ways[3].stands_for)};
 }
 
-result<void> censored_internet::open(const std::vector<tcp::endpoint>& servers) {
+result<void> censored_internet::open(const std::vector<demo_listening>& servers) {
   for (std::size_t i = 0; i < ways.size(); ++i) {
-    const auto port = censor_->listen(place_of(ways[i], servers[i]));
+    const auto port = censor_->listen(place_of(ways[i], servers[i].at));
     if (!port) return port.error();
     ports_.push_back(*port);
   }
+  const auto& line = servers.back().line;
+  bridge_arguments_ = line.substr(std::min(line.find("cert="), line.size()));
   net::error_code ec;
   resolver_.open(udp::v4(), ec);
   if (!ec) resolver_.bind(udp::endpoint(net::asio::ip::address_v4::loopback(), 0), ec);
@@ -143,7 +151,10 @@ std::string censored_internet::routes(const std::string& secret) const {
          table("https", ways[1]) + fmt::format("url = \"https://{}:{}/{}/\"\n", ways[1].entrance, ports_[1], secret) +
          table("fronted", ways[2]) +
          fmt::format("url = \"https://{}/{}/\"\nfronts = [\"{}@{}:{}\"]\n", inner_name, secret, front_name,
-                     ways[2].entrance, ports_[2]);
+                     ways[2].entrance, ports_[2]) +
+         fmt::format("\n[[route]]\nkind = \"bridge\"\nname = \"{}\"\ntier = 2\n\n[[bridge]]\n"
+                     "line = \"obfs4 {}:{} {}\"\n",
+                     ways[3].name, ways[3].entrance, ports_[3], bridge_arguments_);
 }
 
 awaitable<void> censored_internet::run() {

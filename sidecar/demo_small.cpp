@@ -41,9 +41,9 @@ public:
     for (const auto* name : server_names) out.push_back({name, "server"});
     return out;
   }
-  result<void> open(const std::vector<tcp::endpoint>& servers) override {
+  result<void> open(const std::vector<demo_listening>& servers) override {
     for (std::size_t i = 0; i < ways.size(); ++i) {
-      auto opened = demo_way::open(executor_, ways[i].what, entrance(i), servers[ways[i].server]);
+      auto opened = demo_way::open(executor_, ways[i].what, entrance(i), servers[ways[i].server].at);
       if (!opened) return opened.error();
       open_.push_back(std::move(*opened));
     }

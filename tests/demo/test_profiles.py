@@ -17,7 +17,7 @@ PATIENCE = 90.0
 # that keeps the others out. "": nothing was done.
 PROFILES: dict[str, tuple[set[str], str]] = {
     "CN-2023": ({"unnamed", "front"}, "sni-reset"),
-    "CN-2026": ({"front"}, "first-data"),
+    "CN-2026": ({"bridge"}, "first-data"),
     "RU-2026": ({"front"}, "curtain"),
     "IR-2022": ({"front"}, "unresolved"),
     "IR-2026": ({"front"}, "unlisted-name"),
@@ -83,7 +83,7 @@ class Profiles(unittest.TestCase):
     def test_people_are_told_what_the_censor_did(self) -> None:
         status, out, err = self.demo("--profile", "CN-2026", "--once")
         self.assertEqual(status, 0, err)
-        self.assertIn("won by front", err)
+        self.assertIn("won by bridge", err)
         self.assertRegex(err, r"What the censor did, by rule:\n(.*\n)*  sni-reset: triggered [0-9]+")
         self.assertIn("discovery.py has", out)
 
