@@ -263,6 +263,45 @@ class HiddenNames(Wire):
         self.acted(censor, "curtain", triggered=1)
 
 
+class Bridges(Wire):
+    """obfs4 to an address that nobody knows. The bridge is conspicuous, so the web goes first where it is in one tier with it."""
+
+    def test_cn_2026_resets_what_it_knows_and_the_bridge_wins(self):
+        censor = self.censor("CN-2026", define={"suspects": [HOSTS[MIRROR] + "/32"]})
+        lanes, progress = self.peers(REAL.route(BLOCKED), REAL.route(MIRROR), REAL.bridge(tier=2))
+        self.assertEqual((lanes["blocked"], lanes["bridge-443"]), ("reset_after_hello", "won"), progress)
+        self.acted(censor, "sni-reset", triggered=1)
+
+    def test_s16_our_fingerprint_is_silenced_and_a_bridge_has_none(self):
+        with Censor(REAL.internet, "none"), Sniffer() as wire:
+            self.peers(REAL.route(DIRECT))
+        censor = self.censor("S16", define={"fingerprints": [lab.ja4(wire.first_data()[0])]})
+        lanes, progress = self.peers(REAL.route(DIRECT), REAL.bridge(tier=2))
+        self.assertEqual(lanes["bridge-443"], "won", progress)
+        self.assertNotEqual(lanes["bootstrap"], "won", progress)
+        self.acted(censor, "fingerprint", triggered=1, dropped=1)
+
+    def test_s10_what_is_no_listed_protocol_is_dropped_at_the_ports_that_are_watched(self):
+        censor = self.censor("S10")
+        lanes, progress = self.peers(REAL.bridge(443), REAL.bridge(4443, tier=2))
+        self.assertEqual(lanes["bridge-4443"], "won", progress)
+        self.assertNotEqual(lanes["bridge-443"], "won", progress)
+        self.acted(censor, "unlisted-protocol", triggered=1, dropped=1)
+
+    def test_s01_what_looks_like_nothing_is_dropped_by_chance_and_the_web_wins_then(self):
+        seen = {}
+        for turn in range(40):
+            with Censor(REAL.internet, "S01", rtt=RTT, seed=SEED + turn) as censor:
+                lanes, progress = self.peers(REAL.bridge(), REAL.route(DIRECT, tier=2))
+                dropped = censor.counters()["rules"]["fully-encrypted"]["triggered"] > 0
+            winner = next(name for name, ended in lanes.items() if ended == "won")
+            self.assertEqual(winner, "bootstrap" if dropped else "bridge-443", (SEED + turn, progress))
+            seen[winner] = seen.get(winner, 0) + 1
+            if len(seen) == 2:
+                return
+        raise AssertionError(f"one of four is dropped, and of 40 it was {seen}")
+
+
 class Plain(Wire):
     def test_a_direct_route_shows_its_name_and_nothing_else(self):
         self.censor("none")

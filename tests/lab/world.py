@@ -2,6 +2,7 @@
 behind it, dnsmasq; and what a client does there. Reuses the e2e tests' publisher, nginx and sidecar."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import lab  # noqa: E402
 from internet import Internet, command  # noqa: E402
 
 RESOLVER, DOH = "10.9.0.53", "10.9.0.54"
+BRIDGE = "10.9.0.40"  # obfs4, at port 443 and at 4443
 DOH_NAME = "doh.example.net"
 BY_HTTPS = f'doh = ["https://{DOH_NAME}/dns-query@{DOH}"]'
 IN_THE_CLEAR = f'resolvers = ["{RESOLVER}"]'
@@ -103,6 +105,22 @@ class DohServer:
         self._process.stdout.close()
 
 
+class Bridge:
+    """landfall-server with obfs4 in front, for `documents`; `line` is what its users are given."""
+
+    def __init__(self, launcher, port, documents, state):
+        self._process = subprocess.Popen([*launcher, harness.BINARY, "--obfs4", f"{BRIDGE}:{port}", "--documents", documents, "--obfs4-state", state],
+                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        told = self._process.stdout.readline()
+        assert told, "the bridge did not start"
+        self.line = json.loads(told)["bridge"]
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(lab.PATIENCE)
+        self._process.stdout.close()
+
+
 class World:
     def __init__(self, peers=160):
         self.folder = tempfile.mkdtemp(prefix="landfall-wire-")
@@ -112,7 +130,7 @@ class World:
             self._undo = undo.pop_all()
 
     def _start(self, undo, peers):
-        self.internet = Internet([*HOSTS.values(), RESOLVER, DOH])
+        self.internet = Internet([*HOSTS.values(), RESOLVER, DOH, BRIDGE])
         undo.callback(self.internet.close)
         self.publisher = lab.Publisher(self.folder)
         self.document = self.publisher.list(1, peers=peers)
@@ -125,6 +143,11 @@ class World:
         undo.callback(DohServer(self.internet.servers.launcher, self.nginx).close)
         command("mount", "--bind", self.nginx.ca, TRUSTED)  # in a mount namespace that ends with this process
         undo.callback(command, "umount", TRUSTED)
+        self.bridges = {}  # port: line
+        for port in (443, 4443):
+            bridge = Bridge(self.internet.servers.launcher, port, os.path.join(self.folder, "documents"), os.path.join(self.folder, "bridge.json"))
+            undo.callback(bridge.close)
+            self.bridges[port] = bridge.line
         self._clients = 0
 
     def _start_origin(self):
@@ -144,6 +167,9 @@ class World:
     def fronted(self, *fronts, **more):
         return {"kind": "fronted", "name": "fronted", "url": f"https://{INNER}/{lab.SECRET}-{SITE}/", "fronts": list(fronts),
                 "ca": self.nginx.ca, **more}
+
+    def bridge(self, port=443, **more):
+        return {"kind": "bridge", "name": f"bridge-{port}", "lines": [self.bridges[port]], "tier": 1, **more}
 
     def client(self, *routes, dns=f'{BY_HTTPS}\n{IN_THE_CLEAR}', sidecar=""):
         """A sidecar's configuration and state of its own, as after an installation."""
