@@ -123,6 +123,19 @@ def of_another_ca(bench: Bench) -> Made:
     return [bench.direct(ca=bench.other_ca)], bench.doh, "", ""
 
 
+def bridge(change: Callable[[str], str] = str) -> Make:
+    """The bridge that the internet has, by its line or by a changed one."""
+    return lambda bench: ([{"kind": "bridge", "name": "bridge", "lines": [change(bench.real.bridges[443])], "tier": 1}], bench.doh, "", "")
+
+
+def another_key(line: str) -> str:
+    return re.sub(r"cert=\S+", "cert=" + "C" * 69 + "A", line)
+
+
+def another_port(line: str) -> str:
+    return line.replace(f"{world.BRIDGE}:443", f"{world.BRIDGE}:444")
+
+
 def hosts(*names: str, of: str = "") -> Make:
     return lambda bench: ([bench.to(name) for name in names], bench.doh, of, "")
 
@@ -162,6 +175,12 @@ ROWS: list[Row] = [
     ("the list of another channel", "none", "wrong_channel", {}, direct_to("narrow")),
     ("a list that needs root 2, which is nowhere", "none", "root_needed", {}, direct_to("ahead")),
     ("root 2 signed by a stranger", "none", "bad_root", {}, direct_to("usurped")),
+    ("nothing, to an obfs4 bridge", "none", "won", {}, bridge()),
+    ("what looks like nothing is dropped, of an obfs4 bridge", on(world.BRIDGE, "over tcp", "fully-encrypted", "do drop up"), "bridge_silent", {}, bridge()),
+    ("another key in the bridge's line", "none", "bridge_silent", {}, bridge(another_key)),
+    ("the bridge's port is closed", "none", "refused", {}, bridge(another_port)),
+    ("packets to the bridge vanish", "S26", "timed_out", {"shipped": [world.BRIDGE]}, bridge()),
+    ("RST on the bridge's first data", "S04", "reset_after_hello", {"suspects": [world.BRIDGE + "/32"]}, bridge()),
 ]
 # The same with a list in hand that is no longer fresh.
 HELD = [("an older list, past its time", "rolled_back", "old"), ("an older list, still fresh", "verified_but_older", "lagging"),

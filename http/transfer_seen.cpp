@@ -56,7 +56,7 @@ bool keep_with(SSL_CTX* context, const std::shared_ptr<void>& what) {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &let_go);
   auto kept = std::make_unique<std::shared_ptr<void>>(what);
   if (SSL_CTX_set_ex_data(context, index, kept.get()) != 1) return false;
-  (void)kept.release(); // let_go deletes it
+  [[maybe_unused]] const auto* let_go_deletes_it = kept.release();
   return true;
 }
 
