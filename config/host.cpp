@@ -51,6 +51,8 @@ std::string lower(std::string_view text) {
 }
 
 std::optional<std::string> host_of_url(std::string_view url) {
+  // Without an authority there is no host; and Boost.URL 1.81 has an assertion that "h:?" does not meet.
+  if (const auto colon = url.find(':'); colon == url.npos || url.substr(colon, 3) != "://") return std::nullopt;
   const auto from = boost::urls::parse_uri(url);
   if (!from) return std::nullopt;
   switch (from->host_type()) {

@@ -22,9 +22,10 @@ constexpr std::string_view browser = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) 
 base::failure wrong(std::string_view what) { return fail(outcome::malformed, std::string(what)); }
 
 base::result<webtunnel_target> target_of_url(std::string_view text) {
-  const auto url = urls::parse_uri(text);
   const auto host = config::host_of_url(text);
-  if (!url || url->scheme() != "https" || !host || url->has_userinfo()) return wrong("url: write https://HOST/SECRET");
+  if (!host) return wrong("url: write https://HOST/SECRET");
+  const auto url = urls::parse_uri(text);
+  if (!url || url->scheme() != "https" || url->has_userinfo()) return wrong("url: write https://HOST/SECRET");
   webtunnel_target out;
   if (url->has_port()) {
     const auto port = config::parse_port(std::string_view(url->port().data(), url->port().size()));
