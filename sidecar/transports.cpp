@@ -16,8 +16,6 @@ namespace landfall::sidecar {
 
 namespace {
 
-using base::outcome;
-
 net::socket_options socket_of(const config::settings& settings) {
   return {settings.sidecar.fwmark, settings.sidecar.interface};
 }

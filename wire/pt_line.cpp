@@ -173,7 +173,8 @@ result<std::pair<std::string, std::string>> take_argument(std::string_view& rest
       to = &out.second;
       continue;
     }
-    if (rest[i] == '\\' && ++i == rest.size()) return fail(outcome::malformed, "arguments: a '\\' at the end");
+    if (rest[i] == '\\') ++i;
+    if (i == rest.size()) return fail(outcome::malformed, "arguments: a '\\' at the end");
     *to += rest[i];
   }
   if (to == &out.first) return fail(outcome::malformed, "arguments: a key without '='");

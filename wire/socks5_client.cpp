@@ -42,8 +42,8 @@ base::result<socks5_client::step> socks5_client::take(std::string_view bytes) {
   // The version and a refusal are known before the message is whole: some proxies send no more of it.
   if (state_ == state::reply && in_.size() >= short_message && byte(in_, 0) == version && byte(in_, 1) != 0)
     return failure_of(static_cast<socks_reply>(byte(in_, 1)));
-  if (!in_.empty() && byte(in_, 0) != (state_ == state::password ? password_version : version))
-    return no_proxy("it does not speak SOCKS5");
+  const std::uint8_t expected = state_ == state::password ? password_version : version;
+  if (!in_.empty() && byte(in_, 0) != expected) return no_proxy("it does not speak SOCKS5");
   if (in_.size() < message_size()) return step{};
   switch (state_) {
   case state::method: return on_method();
