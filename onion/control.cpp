@@ -3,9 +3,7 @@
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
-#include "net/socket.hpp"
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <fmt/format.h>
 
 #include <array>
@@ -24,26 +22,8 @@ base::failure refused(const std::string& command, const wire::control_reply& rep
               fmt::format("tor refuses {}: {}", command.substr(0, command.find(' ')), reply.status), stage::request);
 }
 
-awaitable<result<net::stream_ptr>> connect(std::variant<asio::ip::tcp::endpoint, std::filesystem::path> where) {
-  if (const auto* tcp = std::get_if<asio::ip::tcp::endpoint>(&where)) {
-    // A control port is of this machine: neither fwmark nor interface have a meaning for it.
-    auto dialling = net::dial(*tcp, net::socket_options{});
-    auto socket = co_await std::move(dialling);
-    if (!socket) co_return socket.error();
-    co_return net::as_stream(std::move(*socket));
-  }
-  const auto path = std::get<std::filesystem::path>(where).string();
-  const auto executor = co_await asio::this_coro::executor;
-  asio::local::stream_protocol::socket socket(executor);
-  if (path.size() >= 108) co_return fail(outcome::local_error, "the path of tor's control socket is too long");
-  const asio::local::stream_protocol::endpoint to(path);
-  const auto [ec] = co_await socket.async_connect(to, net::as_result);
-  if (ec) co_return net::failure_of(ec, stage::connect);
-  co_return net::as_stream(std::move(socket));
-}
-
 awaitable<result<std::unique_ptr<control>>> connected(control_options options) {
-  auto connecting = connect(options.where);
+  auto connecting = connect_local(options.where);
   auto stream = co_await std::move(connecting);
   if (!stream) co_return stream.error();
   auto opening = control::over(std::move(*stream), std::move(options));

@@ -14,10 +14,8 @@
 // local_error (the cookie file), cancelled.
 #pragma once
 
-#include "net/stream.hpp"
+#include "onion/local.hpp"
 #include "wire/control.hpp"
-
-#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 #include <deque>
@@ -26,22 +24,17 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace landfall::onion {
-
-namespace asio = boost::asio;
-using net::awaitable;
-using net::result;
 
 /// tor answers a command at once; ADD_ONION and SETCONF, its slowest, take some tens of milliseconds.
 inline constexpr std::chrono::seconds control_answer_time{10};
 inline constexpr std::size_t max_kept_events = 256;
 
 struct control_options {
-  std::variant<asio::ip::tcp::endpoint, std::filesystem::path> where; ///< TCP, or a Unix socket
-  base::secret password{};                                            ///< empty: not tried
+  local_place where;
+  base::secret password{}; ///< empty: not tried
   /// The cookie of a tor that we started. Empty: the file that PROTOCOLINFO names.
   std::filesystem::path cookie_file{};
 };

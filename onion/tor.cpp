@@ -4,10 +4,8 @@
 #include "base/file.hpp"
 #include "net/deadline.hpp"
 #include "net/scope.hpp"
-#include "net/socket.hpp"
 #include "net/socks5.hpp"
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -85,21 +83,6 @@ std::optional<asio::ip::tcp::endpoint> socks_listener(const std::string& listene
     return asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(number));
   }
   return std::nullopt;
-}
-
-awaitable<result<net::stream_ptr>> connect_to(std::variant<asio::ip::tcp::endpoint, std::filesystem::path> where) {
-  if (const auto* tcp = std::get_if<asio::ip::tcp::endpoint>(&where)) {
-    auto dialling = net::dial(*tcp, net::socket_options{});
-    auto socket = co_await std::move(dialling);
-    if (!socket) co_return socket.error();
-    co_return net::as_stream(std::move(*socket));
-  }
-  const auto executor = co_await asio::this_coro::executor;
-  asio::local::stream_protocol::socket socket(executor);
-  const asio::local::stream_protocol::endpoint to(std::get<std::filesystem::path>(where).string());
-  const auto [ec] = co_await socket.async_connect(to, net::as_result);
-  if (ec) co_return net::failure_of(ec, stage::proxy);
-  co_return net::as_stream(std::move(socket));
 }
 
 } // namespace
@@ -307,7 +290,7 @@ awaitable<result<net::stream_ptr>> tor::open(wire::socks_destination to, std::st
 }
 
 awaitable<result<net::stream_ptr>> tor::connect(wire::socks_destination to, std::string isolation) {
-  auto connecting = connect_to(socks_);
+  auto connecting = connect_local(socks_);
   auto stream = co_await std::move(connecting);
   if (!stream) co_return stream.error();
   wire::socks_credentials who{base::sensitive(std::move(isolation)), base::sensitive(std::string("landfall"))};

@@ -84,7 +84,6 @@ public:
 
 private:
   enum class state : std::uint8_t { idle, starting, ready, failed };
-  using socks_place = std::variant<asio::ip::tcp::endpoint, std::filesystem::path>;
 
   awaitable<result<void>> keep(managed_tor& what);
   awaitable<result<void>> keep(control_tor& what);
@@ -106,7 +105,7 @@ private:
   std::uint64_t starts_ = 0, in_a_row_ = 0;
   base::failure why_; ///< of the last failure
   std::optional<wire::bootstrap_phase> phase_;
-  socks_place socks_;
+  local_place socks_;
   std::optional<pid_t> child_;
 };
 
