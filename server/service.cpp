@@ -1,6 +1,7 @@
 #include "server/service.hpp"
 
 #include "base/log.hpp"
+#include "server/place.hpp"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -127,6 +128,22 @@ base::result<void> service::listen_obfs4(std::string_view where, wire::obfs4_ide
   hidden_ = make_http(&service::new_hidden);
   evhttp_set_gencb(hidden_.get(), &service::requested_inside, this);
   return add(where, hidden_.get(), hidden_.get());
+}
+
+base::result<std::string> service::listen_onion(std::string_view where) {
+  const auto at = place::parse(where);
+  if (!at) return at.error();
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:[]";
+  const bool absolute = at->family() != AF_UNIX || where.starts_with("unix:/");
+  if (!at->is_local() || !absolute || where.find_first_not_of(plain) != where.npos)
+    return base::fail(base::outcome::malformed,
+                      fmt::format("--onion-listen {}: not a loopback address, nor a Unix socket by an absolute path of "
+                                  "letters, digits and _-+./",
+                                  where));
+  onion_ = make_http(&service::new_plain);
+  evhttp_set_gencb(onion_.get(), &service::requested_inside, this);
+  if (auto added = add(where, onion_.get(), onion_.get()); !added) return added.error();
+  return listeners_.back().at.name;
 }
 
 base::result<void> service::add(std::string_view where, evhttp* tcp, evhttp* local) {

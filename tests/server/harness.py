@@ -20,7 +20,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 BINARY = os.environ.get("LANDFALL_SERVER_BIN", "")
 SECRET = "7f3a9c5e21d04b68"
@@ -73,10 +73,11 @@ def replace(path: Path, content: bytes) -> None:
 class Server:
     """landfall-server as a child, ready once made."""
 
-    def __init__(self, *arguments: str, cwd: Optional[Path] = None, secret: Optional[str] = None) -> None:
+    def __init__(self, *arguments: str, cwd: Optional[Path] = None, secret: Optional[str] = None,
+                 environment: Optional[Dict[str, str]] = None) -> None:  # fmt: skip
         self.process = subprocess.Popen(
             [BINARY, *arguments], stdin=subprocess.PIPE if secret else subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd=cwd,
+            stderr=subprocess.PIPE, cwd=cwd, env={**os.environ, **(environment or {})},
         )  # fmt: skip
         self.lines: "queue.Queue[Optional[str]]" = queue.Queue()
         self.told: List[str] = []
@@ -90,7 +91,8 @@ class Server:
         if not ready:
             self.stop()
             raise AssertionError(f"the server did not start: {self.told}")
-        self.listening: List[str] = json.loads(ready)["listening"]
+        self.ready: Dict[str, Any] = json.loads(ready)
+        self.listening: List[str] = self.ready["listening"]
 
     def _read(self) -> None:
         assert self.process.stderr
