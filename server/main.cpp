@@ -115,12 +115,15 @@ int run(event_base* base, server::service& service, std::optional<server::onion_
 int serve(server::options options, server::library content, std::optional<server::tls> secure) {
   const auto base = make_loop();
   if (!base) return failed;
-  const auto connections = std::min(options.max_connections, server::raise_descriptor_limit() - spare_descriptors);
-  server::service service(base.get(),
-                          {.who = {.secret = options.secret.reveal(), .hosts = options.hosts},
-                           .max_connections = connections,
-                           .request_timeout = options.request_timeout},
-                          std::move(content), std::move(secure), base::system_clock());
+  const auto descriptors = server::raise_descriptor_limit() - spare_descriptors;
+  const auto connections = std::min(options.max_connections, options.relay ? descriptors / 2 : descriptors);
+  server::service service(
+      base.get(),
+      {.who = {.secret = options.secret.reveal(), .hosts = options.hosts},
+       .max_connections = connections,
+       .request_timeout = options.request_timeout,
+       .relay = options.relay ? std::optional<server::relays::settings>({.lab = options.relay_private}) : std::nullopt},
+      std::move(content), std::move(secure), base::system_clock());
   const auto seed = server::take_seed();
   if (!seed) return refuse(seed.error());
   if (const auto listening = listen(service, options, *seed); !listening) return refuse(listening.error());

@@ -71,6 +71,8 @@ base::result<void> complete(options& out, const texts& in) {
   if (!in.onion.empty()) out.onion = in.onion;
   out.onion_key = path_of(in.onion_key);
   const bool hidden = out.obfs4 || out.onion;
+  if (out.relay && !(hidden && out.documents))
+    return fail(outcome::malformed, "--relay needs --obfs4 or --onion, and --documents that name the peers");
   if (out.listen.empty() && !hidden) return fail(outcome::malformed, "--listen, --obfs4 or --onion is needed");
   if (given && !out.documents) return fail(outcome::malformed, "a secret needs --documents");
   if (out.documents && !given && !(hidden && out.listen.empty()))
@@ -88,7 +90,7 @@ base::result<void> complete(options& out, const texts& in) {
   return {};
 }
 
-void declare_onion(CLI::App& app, options& out, texts& in) {
+void declare_hidden(CLI::App& app, options& out, texts& in) {
   auto* onion = app.add_option("--onion", in.onion,
                                "be an onion service, published through the control port of a tor of this machine; "
                                "LANDFALL_TOR_PASSWORD where it asks for a password")
@@ -101,6 +103,10 @@ void declare_onion(CLI::App& app, options& out, texts& in) {
       ->type_name("ADDRESS:PORT|unix:PATH")
       ->default_val("127.0.0.1:0")
       ->needs(onion);
+  auto* relay = app.add_flag("--relay", out.relay,
+                             "behind obfs4 and onion: HTTP CONNECT to the peers of the lists in --documents");
+  app.add_flag("--relay-private", out.relay_private, "also to those with private or loopback addresses: laboratories")
+      ->needs(relay);
 }
 
 void declare(CLI::App& app, options& out, texts& in, int& timeout) {
@@ -129,7 +135,7 @@ void declare(CLI::App& app, options& out, texts& in, int& timeout) {
                  "file with the bridge's identity, made if missing; without it LANDFALL_SERVER_SEED gives it")
       ->type_name("FILE")
       ->needs(obfs4);
-  declare_onion(app, out, in);
+  declare_hidden(app, out, in);
   auto* key = app.add_option("--tls-key", in.key, "its private key, PEM, without a passphrase")->type_name("FILE");
   auto* certificate =
       app.add_option("--tls-cert", in.certificate, "certificate with its chain, PEM: all TCP listeners then speak TLS")

@@ -89,6 +89,7 @@ service::service(event_base* base, settings how, library content, std::optional<
     : base_(base), how_(std::move(how)), library_(std::move(content)), tls_(std::move(secure)), clock_(clock),
       connections_(clock, {.asking = how_.request_timeout, .answering = answer_timeout}),
       plain_(make_http(&service::new_plain)) {
+  if (how_.relay) relays_.emplace(base_, connections_, clock_, *how_.relay);
   if (tls_) secure_ = make_http(&service::new_secure);
   timer_.reset(event_new(base_, -1, EV_PERSIST, &service::tick, this));
 }
@@ -186,6 +187,7 @@ void service::end() {
   ending_ = clock_.steady() + longest_end;
   for (const auto& one : listeners_) evhttp_del_accept_socket(one.http, one.bound);
   listeners_.clear();
+  if (relays_) relays_->end();
   schedule(ending_pulse);
   look_around();
 }
@@ -244,7 +246,11 @@ void service::requested(evhttp_request* one, void* self) {
 
 void service::requested_inside(evhttp_request* one, void* self) {
   static const access whoever{.inside = true};
-  static_cast<service*>(self)->handle(one, whoever);
+  auto* us = static_cast<service*>(self);
+  const bool tunnel = evhttp_request_get_command(one) == EVHTTP_REQ_CONNECT && !us->ending_;
+  if (!us->relays_ || !tunnel) return us->handle(one, whoever);
+  us->connections_.answering(evhttp_request_get_connection(one));
+  us->relays_->connect(one, us->library_.now());
 }
 
 void service::handle(evhttp_request* one, const access& who) {
@@ -278,6 +284,7 @@ void service::tick(evutil_socket_t, short, void* self) { static_cast<service*>(s
 
 void service::look_around() {
   connections_.sweep();
+  if (relays_) relays_->sweep();
   if (ending_) {
     connections_.end_idle();
     if (connections_.count() == 0 || clock_.steady() >= *ending_) event_base_loopbreak(base_);

@@ -10,6 +10,7 @@
 #include "server/library.hpp"
 #include "server/listener.hpp"
 #include "server/obfs4.hpp"
+#include "server/relay.hpp"
 #include "server/tls.hpp"
 
 #include <chrono>
@@ -27,6 +28,7 @@ public:
     access who;
     std::size_t max_connections;
     std::chrono::seconds request_timeout;
+    std::optional<relays::settings> relay; ///< CONNECT for those who came by obfs4 or tor
   };
   /// `base` must outlive it. With `secure`, TCP listeners speak TLS; Unix sockets never do.
   service(event_base* base, settings how, library content, std::optional<tls> secure, const base::clock& clock);
@@ -82,6 +84,7 @@ private:
   std::optional<tls> tls_;
   const base::clock& clock_;
   connections connections_;            // before evhttp: its connections report their end while it is freed
+  std::optional<relays> relays_;       // before evhttp for the same reason
   std::unique_ptr<obfs4_front> front_; // before evhttp too: its bufferevents are evhttp's
   evhttp_ptr plain_, secure_, hidden_, onion_;
   std::vector<open_listener> listeners_;
