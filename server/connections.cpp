@@ -60,6 +60,13 @@ void connections::asking(evhttp_connection* one) {
   found->second.answering = false;
 }
 
+void connections::tunnelling(evhttp_connection* one) {
+  const auto found = open_.find(evhttp_connection_get_bufferevent(one));
+  if (found != open_.end()) found->second.until = base::steady_time::max();
+}
+
+void connections::forget(evhttp_connection* one) { open_.erase(evhttp_connection_get_bufferevent(one)); }
+
 void connections::sweep() {
   const auto now = clock_.steady();
   for (auto at = open_.begin(); at != open_.end();) {
@@ -79,8 +86,6 @@ void connections::end_idle() {
     if (!how.answering) shut(one);
 }
 
-void connections::closed(evhttp_connection* one, void* self) {
-  static_cast<connections*>(self)->open_.erase(evhttp_connection_get_bufferevent(one));
-}
+void connections::closed(evhttp_connection* one, void* self) { static_cast<connections*>(self)->forget(one); }
 
 } // namespace landfall::server

@@ -37,6 +37,10 @@ public:
   void known(bufferevent* one);
   /// Its request is complete. Watches the connection's end from the first time on.
   void answering(evhttp_connection* one);
+  /// It carries a tunnel from now on, whose time others keep.
+  void tunnelling(evhttp_connection* one);
+  /// It has ended, for whoever has put another callback in place of ours.
+  void forget(evhttp_connection* one);
   /// The answer is sent; the next request may come.
   void asking(evhttp_connection* one);
 

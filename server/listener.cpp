@@ -1,7 +1,6 @@
 #include "server/listener.hpp"
 
-#include "base/cursor.hpp"
-#include "config/endpoint.hpp"
+#include "server/place.hpp"
 
 #include <fmt/format.h>
 
@@ -24,7 +23,6 @@ using base::fail;
 using base::failure;
 using base::outcome;
 
-constexpr std::string_view unix_prefix = "unix:";
 constexpr int backlog = 1024;
 
 failure socket_failure(std::string_view where, int error) {
@@ -73,42 +71,13 @@ std::string name_of(int fd) {
   return fmt::format("{}:{}", text.data(), ntohs(v4->sin_port));
 }
 
-/// "192.0.2.1:80" or "[2001:db8::1]:80" as the kernel wants it, and its size; 0 when it is neither.
-socklen_t parse_address(std::string_view where, sockaddr_storage& out) {
-  const auto colon = where.rfind(':');
-  if (colon == std::string_view::npos) return 0;
-  auto address = where.substr(0, colon);
-  base::cursor digits(where.substr(colon + 1));
-  const auto port = static_cast<std::uint16_t>(digits.take_decimal(65535));
-  const bool bracketed = address.size() > 2 && address.front() == '[' && address.back() == ']';
-  if (bracketed) address = address.substr(1, address.size() - 2);
-  const auto parsed = config::ip_address::parse(address);
-  if (!parsed || digits.failed() || !digits.at_end() || bracketed != parsed->v6) return 0;
-  if (parsed->v6) {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(out);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, parsed->bytes.data(), sizeof v6.sin6_addr);
-    return sizeof v6;
-  }
-  auto& v4 = reinterpret_cast<sockaddr_in&>(out);
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  std::memcpy(&v4.sin_addr, parsed->bytes.data(), sizeof v4.sin_addr);
-  return sizeof v4;
-}
-
-base::result<listening> listen_tcp(event_base* base, std::string_view where) {
-  sockaddr_storage storage{};
-  const auto size = parse_address(where, storage);
-  if (size == 0)
-    return fail(outcome::malformed, fmt::format("'{}' is neither ADDRESS:PORT, [ADDRESS]:PORT nor unix:PATH", where));
-  socket_descriptor socket(storage.ss_family);
+base::result<listening> listen_tcp(event_base* base, const place& at, std::string_view where) {
+  socket_descriptor socket(at.family());
   if (socket.fd < 0) return socket_failure(where, errno);
   switch_on(socket.fd, SOL_SOCKET, SO_REUSEADDR);
   switch_on(socket.fd, IPPROTO_TCP, TCP_NODELAY);
-  if (storage.ss_family == AF_INET6) switch_on(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY);
-  if (::bind(socket.fd, reinterpret_cast<const sockaddr*>(&storage), size) != 0 || ::listen(socket.fd, backlog) != 0)
+  if (at.family() == AF_INET6) switch_on(socket.fd, IPPROTO_IPV6, IPV6_V6ONLY);
+  if (::bind(socket.fd, at.get(), at.size) != 0 || ::listen(socket.fd, backlog) != 0)
     return socket_failure(where, errno);
   auto out = adopt(base, socket, where);
   if (out) out->name = name_of(evconnlistener_get_fd(out->listener.get()));
@@ -129,24 +98,18 @@ base::result<void> remove_stale(const sockaddr_un& address, std::string_view whe
   return {};
 }
 
-base::result<listening> listen_unix(event_base* base, std::string_view where) {
-  const auto path = where.substr(unix_prefix.size());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path)
-    return fail(outcome::malformed,
-                fmt::format("the path of '{}' must have between 1 and {} bytes", where, sizeof address.sun_path - 1));
-  path.copy(address.sun_path, path.size());
+base::result<listening> listen_unix(event_base* base, const place& at, std::string_view where) {
+  const auto& address = reinterpret_cast<const sockaddr_un&>(at.address);
   if (auto clear = remove_stale(address, where); !clear) return clear.error();
   socket_descriptor socket(AF_UNIX);
   if (socket.fd < 0) return socket_failure(where, errno);
   // 0660: the web server in front joins by its group. One thread, so the umask is ours for a moment.
   const auto before = ::umask(0117);
-  const bool bound = ::bind(socket.fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const bool bound = ::bind(socket.fd, at.get(), at.size) == 0;
   const int error = errno;
   ::umask(before);
   if (!bound) return socket_failure(where, error);
-  socket_file file{std::filesystem::path(path)};
+  socket_file file{std::filesystem::path(address.sun_path)};
   if (::listen(socket.fd, backlog) != 0) return socket_failure(where, errno);
   auto out = adopt(base, socket, where);
   if (!out) return out;
@@ -173,8 +136,9 @@ socket_file::~socket_file() {
 }
 
 base::result<listening> listen_at(event_base* base, std::string_view where) {
-  if (where.starts_with(unix_prefix)) return listen_unix(base, where);
-  return listen_tcp(base, where);
+  const auto at = place::parse(where);
+  if (!at) return at.error();
+  return at->family() == AF_UNIX ? listen_unix(base, *at, where) : listen_tcp(base, *at, where);
 }
 
 } // namespace landfall::server

@@ -1,7 +1,8 @@
-// Which bridge this server is. Reads the environment once; reads and makes one file.
+// Which bridge this server is. Reads and makes one file.
 #pragma once
 
 #include "base/result.hpp"
+#include "base/sensitive.hpp"
 #include "wire/obfs4_identity.hpp"
 
 #include <filesystem>
@@ -9,11 +10,9 @@
 
 namespace landfall::server {
 
-/// 64 hex digits, from which everything secret of a server follows: for those who keep no files.
-inline constexpr const char* seed_variable = "LANDFALL_SERVER_SEED";
-
-/// From the state file, which is made (0600, whole or not at all) when there is none; without one, from the seed, which
-/// is taken out of the environment. Errors: malformed (neither given, a damaged file, a bad seed), local_error.
-[[nodiscard]] base::result<wire::obfs4_identity> load_obfs4_identity(const std::optional<std::filesystem::path>& state);
+/// From the state file, which is made (0600, whole or not at all) when there is none; without one, from the seed
+/// (seed.hpp). Errors: malformed (neither given, a damaged file), local_error.
+[[nodiscard]] base::result<wire::obfs4_identity> load_obfs4_identity(const std::optional<std::filesystem::path>& state,
+                                                                     const base::secret& seed);
 
 } // namespace landfall::server

@@ -29,7 +29,7 @@ constexpr const char* description =
     "noticed by themselves), SIGTERM ends it within a second.";
 
 struct texts {
-  std::string documents, decoy, secret, secret_file, certificate, key, obfs4, obfs4_state;
+  std::string documents, decoy, secret, secret_file, certificate, key, obfs4, obfs4_state, onion, onion_key;
 };
 
 /// One segment of a path, in characters that nothing on the way rewrites.
@@ -68,9 +68,14 @@ base::result<void> complete(options& out, const texts& in) {
   const bool given = !in.secret.empty() || !in.secret_file.empty();
   if (!in.obfs4.empty()) out.obfs4 = in.obfs4;
   out.obfs4_state = path_of(in.obfs4_state);
-  if (out.listen.empty() && !out.obfs4) return fail(outcome::malformed, "--listen or --obfs4 is needed");
+  if (!in.onion.empty()) out.onion = in.onion;
+  out.onion_key = path_of(in.onion_key);
+  const bool hidden = out.obfs4 || out.onion;
+  if (out.relay && !(hidden && out.documents))
+    return fail(outcome::malformed, "--relay needs --obfs4 or --onion, and --documents that name the peers");
+  if (out.listen.empty() && !hidden) return fail(outcome::malformed, "--listen, --obfs4 or --onion is needed");
   if (given && !out.documents) return fail(outcome::malformed, "a secret needs --documents");
-  if (out.documents && !given && !(out.obfs4 && out.listen.empty()))
+  if (out.documents && !given && !(hidden && out.listen.empty()))
     return fail(outcome::malformed, "--documents at --listen need a secret (--secret-file, --secret)");
   if (given && !good_secret(*secret))
     return fail(outcome::malformed,
@@ -83,6 +88,25 @@ base::result<void> complete(options& out, const texts& in) {
     std::transform(host.begin(), host.end(), host.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return {};
+}
+
+void declare_hidden(CLI::App& app, options& out, texts& in) {
+  auto* onion = app.add_option("--onion", in.onion,
+                               "be an onion service, published through the control port of a tor of this machine; "
+                               "LANDFALL_TOR_PASSWORD where it asks for a password")
+                    ->type_name("ADDRESS:PORT|unix:PATH");
+  app.add_option("--onion-key", in.onion_key,
+                 "file with its key, made if missing; without it LANDFALL_SERVER_SEED gives it")
+      ->type_name("FILE")
+      ->needs(onion);
+  app.add_option("--onion-listen", out.onion_listen, "where that tor connects to; a Unix socket keeps other users out")
+      ->type_name("ADDRESS:PORT|unix:PATH")
+      ->default_val("127.0.0.1:0")
+      ->needs(onion);
+  auto* relay = app.add_flag("--relay", out.relay,
+                             "behind obfs4 and onion: HTTP CONNECT to the peers of the lists in --documents");
+  app.add_flag("--relay-private", out.relay_private, "also to those with private or loopback addresses: laboratories")
+      ->needs(relay);
 }
 
 void declare(CLI::App& app, options& out, texts& in, int& timeout) {
@@ -111,6 +135,7 @@ void declare(CLI::App& app, options& out, texts& in, int& timeout) {
                  "file with the bridge's identity, made if missing; without it LANDFALL_SERVER_SEED gives it")
       ->type_name("FILE")
       ->needs(obfs4);
+  declare_hidden(app, out, in);
   auto* key = app.add_option("--tls-key", in.key, "its private key, PEM, without a passphrase")->type_name("FILE");
   auto* certificate =
       app.add_option("--tls-cert", in.certificate, "certificate with its chain, PEM: all TCP listeners then speak TLS")

@@ -19,6 +19,10 @@ struct options {
   std::vector<std::string> listen;
   std::optional<std::string> obfs4; ///< where a listener speaks it
   std::optional<std::filesystem::path> obfs4_state;
+  std::optional<std::string> onion; ///< the control port of a tor that publishes us
+  std::optional<std::filesystem::path> onion_key;
+  std::string onion_listen;                  ///< where that tor finds us
+  bool relay = false, relay_private = false; ///< CONNECT behind obfs4 and onion
   std::optional<std::filesystem::path> tls_certificate, tls_key;
   std::size_t max_connections = 0;
   std::chrono::seconds request_timeout{0};

@@ -1,6 +1,7 @@
 #include "server/service.hpp"
 
 #include "base/log.hpp"
+#include "server/place.hpp"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -88,6 +89,7 @@ service::service(event_base* base, settings how, library content, std::optional<
     : base_(base), how_(std::move(how)), library_(std::move(content)), tls_(std::move(secure)), clock_(clock),
       connections_(clock, {.asking = how_.request_timeout, .answering = answer_timeout}),
       plain_(make_http(&service::new_plain)) {
+  if (how_.relay) relays_.emplace(base_, connections_, clock_, *how_.relay);
   if (tls_) secure_ = make_http(&service::new_secure);
   timer_.reset(event_new(base_, -1, EV_PERSIST, &service::tick, this));
 }
@@ -127,6 +129,22 @@ base::result<void> service::listen_obfs4(std::string_view where, wire::obfs4_ide
   hidden_ = make_http(&service::new_hidden);
   evhttp_set_gencb(hidden_.get(), &service::requested_inside, this);
   return add(where, hidden_.get(), hidden_.get());
+}
+
+base::result<std::string> service::listen_onion(std::string_view where) {
+  const auto at = place::parse(where);
+  if (!at) return at.error();
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:[]";
+  const bool absolute = at->family() != AF_UNIX || where.starts_with("unix:/");
+  if (!at->is_local() || !absolute || where.find_first_not_of(plain) != where.npos)
+    return base::fail(base::outcome::malformed,
+                      fmt::format("--onion-listen {}: not a loopback address, nor a Unix socket by an absolute path of "
+                                  "letters, digits and _-+./",
+                                  where));
+  onion_ = make_http(&service::new_plain);
+  evhttp_set_gencb(onion_.get(), &service::requested_inside, this);
+  if (auto added = add(where, onion_.get(), onion_.get()); !added) return added.error();
+  return listeners_.back().at.name;
 }
 
 base::result<void> service::add(std::string_view where, evhttp* tcp, evhttp* local) {
@@ -169,6 +187,7 @@ void service::end() {
   ending_ = clock_.steady() + longest_end;
   for (const auto& one : listeners_) evhttp_del_accept_socket(one.http, one.bound);
   listeners_.clear();
+  if (relays_) relays_->end();
   schedule(ending_pulse);
   look_around();
 }
@@ -227,7 +246,11 @@ void service::requested(evhttp_request* one, void* self) {
 
 void service::requested_inside(evhttp_request* one, void* self) {
   static const access whoever{.inside = true};
-  static_cast<service*>(self)->handle(one, whoever);
+  auto* us = static_cast<service*>(self);
+  const bool tunnel = evhttp_request_get_command(one) == EVHTTP_REQ_CONNECT && !us->ending_;
+  if (!us->relays_ || !tunnel) return us->handle(one, whoever);
+  us->connections_.answering(evhttp_request_get_connection(one));
+  us->relays_->connect(one, us->library_.now());
 }
 
 void service::handle(evhttp_request* one, const access& who) {
@@ -261,6 +284,7 @@ void service::tick(evutil_socket_t, short, void* self) { static_cast<service*>(s
 
 void service::look_around() {
   connections_.sweep();
+  if (relays_) relays_->sweep();
   if (ending_) {
     connections_.end_idle();
     if (connections_.count() == 0 || clock_.steady() >= *ending_) event_base_loopbreak(base_);

@@ -10,6 +10,7 @@
 #include "server/library.hpp"
 #include "server/listener.hpp"
 #include "server/obfs4.hpp"
+#include "server/relay.hpp"
 #include "server/tls.hpp"
 
 #include <chrono>
@@ -27,6 +28,7 @@ public:
     access who;
     std::size_t max_connections;
     std::chrono::seconds request_timeout;
+    std::optional<relays::settings> relay; ///< CONNECT for those who came by obfs4 or tor
   };
   /// `base` must outlive it. With `secure`, TCP listeners speak TLS; Unix sockets never do.
   service(event_base* base, settings how, library content, std::optional<tls> secure, const base::clock& clock);
@@ -38,6 +40,9 @@ public:
   [[nodiscard]] base::result<void> listen(std::string_view where);
   /// The same for a listener that speaks obfs4 to clients of this bridge and nothing to others. Once.
   [[nodiscard]] base::result<void> listen_obfs4(std::string_view where, wire::obfs4_identity who);
+  /// The same for a listener that a tor of this machine connects to, in plain HTTP; where it listens, as tor takes it.
+  /// Errors also: malformed (a place that others can reach, or that tor would misread). Once.
+  [[nodiscard]] base::result<std::string> listen_onion(std::string_view where);
   void start();
   [[nodiscard]] std::vector<std::string> listening_at() const;
   /// "obfs4 ADDRESS:PORT cert=… iat-mode=0" of that listener, or empty. Sensitive.
@@ -79,8 +84,9 @@ private:
   std::optional<tls> tls_;
   const base::clock& clock_;
   connections connections_;            // before evhttp: its connections report their end while it is freed
+  std::optional<relays> relays_;       // before evhttp for the same reason
   std::unique_ptr<obfs4_front> front_; // before evhttp too: its bufferevents are evhttp's
-  evhttp_ptr plain_, secure_, hidden_;
+  evhttp_ptr plain_, secure_, hidden_, onion_;
   std::vector<open_listener> listeners_;
   event_ptr timer_;
   std::optional<base::steady_time> ending_; ///< when the loop ends at the latest

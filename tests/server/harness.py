@@ -20,7 +20,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 BINARY = os.environ.get("LANDFALL_SERVER_BIN", "")
 SECRET = "7f3a9c5e21d04b68"
@@ -42,14 +42,16 @@ def envelope(kind: str, payload: dict) -> bytes:
     ).encode()
 
 
-def peer_list(version: int = 1, peers: int = 64) -> bytes:
-    """About 23 KB with 64 peers."""
+def peer_list(version: int = 1, peers: int = 64, endpoints: Optional[List[str]] = None) -> bytes:
+    """About 23 KB with 64 peers; or one peer with these endpoints."""
     ids = [base64.urlsafe_b64encode(hashlib.sha256(b"%d" % n).digest()).decode().rstrip("=") for n in range(peers)]
     described = [
         {"id": ids[n], "endpoints": [f"tcp://198.51.100.{n}:443"], "roles": ["relay"], "asn": 64496 + n, "cc": "DE",
          "seen": 1795132800, "weight": 100}
         for n in range(peers)
     ]  # fmt: skip
+    if endpoints:
+        described = [{**described[0], "endpoints": endpoints}]
     return envelope(
         "peerlist",
         {"type": "peerlist", "spec": 1, "network": "net", "channel": "public-0", "epoch": 1, "version": version,
@@ -73,10 +75,11 @@ def replace(path: Path, content: bytes) -> None:
 class Server:
     """landfall-server as a child, ready once made."""
 
-    def __init__(self, *arguments: str, cwd: Optional[Path] = None, secret: Optional[str] = None) -> None:
+    def __init__(self, *arguments: str, cwd: Optional[Path] = None, secret: Optional[str] = None,
+                 environment: Optional[Dict[str, str]] = None) -> None:  # fmt: skip
         self.process = subprocess.Popen(
             [BINARY, *arguments], stdin=subprocess.PIPE if secret else subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd=cwd,
+            stderr=subprocess.PIPE, cwd=cwd, env={**os.environ, **(environment or {})},
         )  # fmt: skip
         self.lines: "queue.Queue[Optional[str]]" = queue.Queue()
         self.told: List[str] = []
@@ -90,7 +93,8 @@ class Server:
         if not ready:
             self.stop()
             raise AssertionError(f"the server did not start: {self.told}")
-        self.listening: List[str] = json.loads(ready)["listening"]
+        self.ready: Dict[str, Any] = json.loads(ready)
+        self.listening: List[str] = self.ready["listening"]
 
     def _read(self) -> None:
         assert self.process.stderr
@@ -176,6 +180,11 @@ def ask_raw(address: Address, request: bytes) -> bytes:
         except OSError:
             pass  # refused while we were still sending
         return read_all(connection)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def without_date(answer: bytes) -> bytes:
