@@ -4,7 +4,6 @@
 #include "base/memory.hpp"
 #include "base/parent.hpp"
 #include "base/service_notify.hpp"
-#include "base/signals.hpp"
 #include "net/scope.hpp"
 #include "sidecar/api_socket.hpp"
 #include "sidecar/cli.hpp"
@@ -13,8 +12,6 @@
 #include "sidecar/socks_server.hpp"
 #include "sidecar/stop.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -109,12 +106,7 @@ int run_sidecar(run_options options) {
     beside = [&options, best = std::move(best)] { return options.beside(best); };
   }
   auto serving = serve(**heart, api, **proxy, **stop, std::move(beside), ready_line(options, (*heart)->describe()));
-  const auto on_end = [](const std::exception_ptr& bug) {
-    if (bug) std::rethrow_exception(bug);
-  };
-  net::asio::co_spawn(io, std::move(serving), on_end);
-  io.run();
-  base::hold_ending_signals();
+  run_to_end(io, std::move(serving));
   return done;
 }
 
