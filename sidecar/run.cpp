@@ -94,7 +94,7 @@ int run_sidecar(run_options options) {
   auto socket = api_socket::listen(options.socket);
   if (!socket) return complain(socket.error());
   raise_descriptor_limit();
-  tunnel_set tunnels((*heart)->tunnels(), [&] { return (*heart)->here(); }, clock);
+  auto tunnels = (*heart)->tunnels();
   auto proxy = socks_server::open(io.get_executor(), proxy_options(options.settings), tunnels,
                                   [&](const wire::socks_destination& to) { return (*heart)->may_reach(to); });
   if (!proxy) return complain(proxy.error());
