@@ -104,7 +104,7 @@ namespace {
 
 awaitable<void> in_time(net::stream& client, std::string& early, net::scope& until, int& running,
                         std::optional<result<int>>& out) {
-  auto limited = net::with_deadline(net::while_there(client, early, work(until, running)), 5ms, base::stage::connect);
+  auto limited = net::with_deadline(net::while_there(client, early, work(until, running)), 100ms, base::stage::connect);
   auto got = co_await std::move(limited);
   out.emplace(std::move(got));
 }
