@@ -5,9 +5,11 @@ class was said than is wanted."""
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +24,8 @@ NAME = DIRECT["direct-a"]
 FRONT = FRONTS["front-a"][0]
 OTHER = "other-net"
 VERDICT = "the race"
+E2E = Path(__file__).resolve().parent.parent / "tests" / "e2e"
+IMPOSTOR = 445
 
 
 class Bench:
@@ -45,6 +49,22 @@ class Bench:
         for site, document in documents.items():
             real.nginx.put(site, document)
         real.nginx.put("usurped", self.usurper(), f"{lab.NETWORK}/root/2")
+        self.impostor = self.start_impostor()
+
+    def start_impostor(self) -> subprocess.Popen[str]:
+        """At another port of the bridge's: whoever has its line, and not its key."""
+        words = ("import sys; sys.path.insert(0, sys.argv[1]); import obfs4_rig; "
+                 "print(obfs4_rig.Impostor(sys.argv[2], sys.argv[3], int(sys.argv[4])).port, flush=True)")
+        out = subprocess.Popen([*self.real.internet.servers.launcher, sys.executable, "-B", "-c", words, str(E2E), self.real.bridges[443],
+                                world.BRIDGE, str(IMPOSTOR)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        assert out.stdout is not None and out.stdout.readline(), "the impostor did not start"
+        return out
+
+    def close(self) -> None:
+        self.impostor.terminate()
+        self.impostor.wait(lab.PATIENCE)
+        assert self.impostor.stdout is not None
+        self.impostor.stdout.close()
 
     def usurper(self) -> bytes:
         """Root 2, signed by keys of its own alone."""
@@ -128,12 +148,27 @@ def bridge(change: Callable[[str], str] = str) -> Make:
     return lambda bench: ([{"kind": "bridge", "name": "bridge", "lines": [change(bench.real.bridges[443])], "tier": 1}], bench.doh, "", "")
 
 
+def by_a_program(*words: str) -> Make:
+    """The same, by a program instead of our own obfs4."""
+    program = f'[[transport]]\nnames = ["obfs4"]\nexec = {json.dumps(words)}\nnative = false\n'
+    return lambda bench: (*bridge()(bench)[:3], program)
+
+
+def webtunnel(path: str) -> Make:
+    line = f"webtunnel 192.0.2.3:443 url=https://{NAME}/{path}"
+    return lambda bench: ([{"kind": "bridge", "name": "bridge", "lines": [line], "tier": 1}], bench.doh, "", "")
+
+
 def another_key(line: str) -> str:
     return re.sub(r"cert=\S+", "cert=" + "C" * 69 + "A", line)
 
 
-def another_port(line: str) -> str:
-    return line.replace(f"{world.BRIDGE}:443", f"{world.BRIDGE}:444")
+def another_port(line: str, port: int = 444) -> str:
+    return line.replace(f"{world.BRIDGE}:443", f"{world.BRIDGE}:{port}")
+
+
+def the_impostor(line: str) -> str:
+    return another_port(line, IMPOSTOR)
 
 
 def hosts(*names: str, of: str = "") -> Make:
@@ -178,7 +213,11 @@ ROWS: list[Row] = [
     ("nothing, to an obfs4 bridge", "none", "won", {}, bridge()),
     ("what looks like nothing is dropped, of an obfs4 bridge", on(world.BRIDGE, "over tcp", "fully-encrypted", "do drop up"), "bridge_silent", {}, bridge()),
     ("another key in the bridge's line", "none", "bridge_silent", {}, bridge(another_key)),
+    ("somebody answers in the bridge's place who has its line and not its key", "none", "bridge_bad_auth", {}, bridge(the_impostor)),
     ("the bridge's port is closed", "none", "refused", {}, bridge(another_port)),
+    ("a program instead of our own obfs4, and it is Debian's", "none", "won", {}, by_a_program("obfs4proxy")),
+    ("a program that ends at once", "none", "proxy_failed", {}, by_a_program("false")),
+    ("a web page where the webtunnel should be", "none", "http_status", {}, webtunnel("nothing-here")),
     ("packets to the bridge vanish", "S26", "timed_out", {"shipped": [world.BRIDGE]}, bridge()),
     ("RST on the bridge's first data", "S04", "reset_after_hello", {"suspects": [world.BRIDGE + "/32"]}, bridge()),
 ]
@@ -220,6 +259,8 @@ def with_a_list_in_hand(real: world.World, bench: Bench, site: str, repeats: int
 def main() -> None:
     repeats = int(sys.argv[1])
     real = race_wire.the_internet()
+    undo = contextlib.ExitStack()
+    undo.callback(real.close)
     rows: list[dict[str, Any]] = []
 
     def found(done: str, by: str, wanted: str, said: collections.Counter[str]) -> None:
@@ -228,6 +269,7 @@ def main() -> None:
 
     try:
         bench = Bench(real)
+        undo.callback(bench.close)
         with tempfile.TemporaryDirectory() as folder:
             for row in ROWS:
                 found(row[0], "a rule of its own" if "\n" in row[1] else row[1], row[2], seen(real, bench, row, folder, repeats))
@@ -236,7 +278,7 @@ def main() -> None:
                 found(done, "a server", wanted, with_a_list_in_hand(real, bench, site, repeats))
         found("the link is down: what the race says", "ip link", "offline", bench.without_a_link(repeats))
     finally:
-        real.close()
+        undo.close()
     print(json.dumps({"rows": rows}))
     wrong = [row["done"] for row in rows if not set(row["said"]) <= set(row["wanted"].split(" or "))]
     if "strict" in sys.argv[2:] and wrong:

@@ -3,8 +3,7 @@
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
-#include "net/scope.hpp"
-#include "ptclient/obfs4_client.hpp"
+#include "net/live.hpp"
 #include "ptclient/socks_service.hpp"
 #include "ptclient/webtunnel.hpp"
 
@@ -126,13 +125,7 @@ awaitable<void> bridges::run() {
   net::scope children(executor);
   if (proxy_) children.spawn(proxy_->run());
   for (const auto& one : programs_) children.spawn(one->run());
-  bool cancelled = co_await net::was_cancelled();
-  while (!cancelled) {
-    co_await children.wait();
-    cancelled = co_await net::was_cancelled();
-  }
-  children.cancel();
-  co_await children.join();
+  co_await net::live(children);
 }
 
 program* bridges::program_of(std::string_view transport) const {
@@ -169,7 +162,7 @@ awaitable<result<net::stream_ptr>> bridges::open_obfs4(config::bridge_line line,
   auto to = wire::socks_destination::parse(address, port);
   if (!to) co_return to.error();
   dialer dial = [this, to = std::move(*to), &tell] { return reach(to, out_, names_, tell); };
-  auto stream = co_await obfs4_connect(*bridge, std::move(dial), keys_, clock_);
+  auto stream = co_await obfs4_connect(*bridge, std::move(dial), keys_, clock_, limits_.handshake);
   if (stream) {
     if (tell) tell(stage::handshake);
     co_return std::move(*stream);

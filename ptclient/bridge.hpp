@@ -14,6 +14,7 @@
 
 #include "config/bridge_line.hpp"
 #include "config/settings.hpp"
+#include "ptclient/obfs4_client.hpp"
 #include "ptclient/obfs4_keys.hpp"
 #include "ptclient/outward.hpp"
 #include "ptclient/program.hpp"
@@ -25,7 +26,8 @@
 namespace landfall::ptclient {
 
 struct bridge_limits {
-  std::chrono::milliseconds connect{4000};      ///< design §4
+  std::chrono::milliseconds connect{4000}; ///< design §4
+  std::chrono::milliseconds handshake{obfs4_handshake_limit};
   std::chrono::milliseconds granted{30'000};    ///< SOCKS5 of a program; it may have to find its way first
   std::chrono::milliseconds first_byte{30'000}; ///< what a program opened; a whole lane has no more
 };

@@ -1,4 +1,4 @@
-#include "net/scope.hpp"
+#include "net/live.hpp"
 #include "ptclient/managed.hpp"
 
 #include <fmt/format.h>
@@ -89,13 +89,7 @@ awaitable<void> serve_as_client(wire::pt_request asked, config::settings setting
   net::scope serving(executor);
   serving.spawn(all.run());
   for (const auto& service : services) serving.spawn(service->run());
-  bool cancelled = co_await net::was_cancelled();
-  while (!cancelled) {
-    co_await serving.wait();
-    cancelled = co_await net::was_cancelled();
-  }
-  serving.cancel();
-  co_await serving.join();
+  co_await net::live(serving);
 }
 
 } // namespace landfall::ptclient

@@ -3,6 +3,7 @@
 #include "config/endpoint.hpp"
 #include "crypto/hash.hpp"
 #include "net/deadline.hpp"
+#include "net/live.hpp"
 #include "net/relay.hpp"
 #include "ptclient/managed.hpp"
 #include "ptclient/obfs4_server.hpp"
@@ -192,13 +193,7 @@ awaitable<void> serve_as_server(wire::pt_request asked, const base::clock& clock
     }
   }
   say("SMETHODS DONE");
-  bool cancelled = co_await net::was_cancelled();
-  while (!cancelled) {
-    co_await serving.wait();
-    cancelled = co_await net::was_cancelled();
-  }
-  serving.cancel();
-  co_await serving.join();
+  co_await net::live(serving);
 }
 
 } // namespace landfall::ptclient

@@ -43,7 +43,7 @@ net::awaitable<net::result<net::stream_ptr>> shake_hands(wire::obfs4_bridge brid
 base::failure as_handshake(base::failure failed) {
   if (failed.what == outcome::timed_out && failed.at == stage::handshake) {
     failed.what = outcome::bridge_silent;
-    failed.detail = "no answer within 10 s";
+    failed.detail = "no answer: " + failed.detail;
   }
   if (failed.what == outcome::reset_before_hello) failed.what = outcome::reset_after_hello;
   failed.at = stage::handshake;
@@ -52,14 +52,15 @@ base::failure as_handshake(base::failure failed) {
 } // namespace
 
 net::awaitable<net::result<net::stream_ptr>> obfs4_connect(wire::obfs4_bridge bridge, dialer dial,
-                                                           std::shared_ptr<obfs4_keys> keys, const base::clock& clock) {
+                                                           std::shared_ptr<obfs4_keys> keys, const base::clock& clock,
+                                                           std::chrono::milliseconds limit) {
   co_await asio::this_coro::throw_if_cancelled(false);
   auto pair = keys->take();
   auto dialling = dial();
   auto below = co_await std::move(dialling);
   if (!below) co_return below.error();
   auto shaking = shake_hands(bridge, std::move(pair), std::move(*below), wire::obfs4_hour(clock.wall()));
-  auto limited = net::with_deadline(std::move(shaking), obfs4_handshake_limit, stage::handshake);
+  auto limited = net::with_deadline(std::move(shaking), limit, stage::handshake);
   auto done = co_await std::move(limited);
   if (!done) co_return as_handshake(done.error());
   co_return std::move(*done);

@@ -17,8 +17,8 @@ namespace landfall::ptclient {
 using dialer = std::function<net::awaitable<net::result<net::stream_ptr>>()>;
 
 /// From the first byte sent to the server's whole answer (design §4). A bridge that is not told by its own line is
-/// silent, so nothing is learnt by waiting longer.
-inline constexpr std::chrono::seconds obfs4_handshake_limit{10};
+/// silent, so nothing is learnt by waiting longer. Others than tests have no use for another one.
+inline constexpr std::chrono::milliseconds obfs4_handshake_limit{10'000};
 
 /// Takes a key, dials, shakes hands, in this order. The stream pads each write, so write what there is in one; in iat
 /// modes 1 and 2 a write takes its pauses (at most 10 ms a piece). It knows no half-close: `end_writing` lets the far
@@ -28,6 +28,7 @@ inline constexpr std::chrono::seconds obfs4_handshake_limit{10};
 /// wrong clock or a replayed request meet), bridge_bad_auth (an answer, not of this bridge), reset_after_hello,
 /// cancelled. The stream's own: malformed for frames that were changed, reset_after_hello.
 [[nodiscard]] net::awaitable<net::result<net::stream_ptr>>
-obfs4_connect(wire::obfs4_bridge bridge, dialer dial, std::shared_ptr<obfs4_keys> keys, const base::clock& clock);
+obfs4_connect(wire::obfs4_bridge bridge, dialer dial, std::shared_ptr<obfs4_keys> keys, const base::clock& clock,
+              std::chrono::milliseconds limit = obfs4_handshake_limit);
 
 } // namespace landfall::ptclient

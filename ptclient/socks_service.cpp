@@ -2,6 +2,7 @@
 
 #include "net/deadline.hpp"
 #include "net/relay.hpp"
+#include "net/while_there.hpp"
 
 #include <utility>
 
@@ -70,7 +71,9 @@ awaitable<void> socks_service::serve(net::stream_ptr client) {
   auto asked = co_await net::with_deadline(std::move(accepting), handshake_limit, base::stage::proxy);
   if (!asked) co_return; // it has been told
   auto early = std::move(asked->early);
-  auto far = co_await open_(std::move(*asked));
+  auto opening = net::while_there(*client, early, open_(std::move(*asked)));
+  auto far = co_await std::move(opening);
+  if (!far && far.error().what == outcome::cancelled) co_return; // nobody is there to be answered
   const auto code = far ? wire::socks_reply::succeeded : wire::reply_for(far.error().what);
   auto replied = co_await net::socks5_reply(*client, code);
   if (!far || !replied) co_return;

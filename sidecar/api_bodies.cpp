@@ -81,7 +81,7 @@ json::array to_json(const std::vector<fallback::explained_route>& order) {
   return out;
 }
 
-json::object to_json(const peers::candidate& peer) {
+json::object to_json(const peers::candidate& peer, bool by_proxy) {
   json::array endpoints;
   for (const auto& endpoint : peer.endpoints) endpoints.emplace_back(endpoint.to_string());
   return {{"id", peer.id},
@@ -91,12 +91,12 @@ json::object to_json(const peers::candidate& peer) {
           {"tier", trust::name(peer.tier)},
           {"list_version", peer.list_version},
           {"first_seen", peer.first_seen},
-          {"proxy", false}};
+          {"proxy", by_proxy}};
 }
 
 json::object to_json(const handed_over& answer) {
   json::array peers;
-  for (const auto& peer : answer.chosen.peers) peers.push_back(to_json(peer));
+  for (const auto& peer : answer.chosen.peers) peers.push_back(to_json(peer, answer.by_proxy.contains(peer.id)));
   return {{"peers", std::move(peers)},
           {"short", answer.too_few},
           {"degraded", strings(answer.chosen.degraded)},

@@ -13,6 +13,7 @@
 #include <boost/json/object.hpp>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct handed_over {
   bool provisional = false;                 ///< a race goes on for something fresher
   std::vector<fallback::lane_report> lanes; ///< every route and how it fared last
   std::optional<socks_told> socks;          ///< where and how the local proxy is asked
+  std::set<std::string> by_proxy;           ///< ids of those that it may reach, and direct dialling does not
 };
 
 /// A route with what is remembered of it.
@@ -66,7 +68,7 @@ struct status {
 /// {"address","user","password"}, or null without a proxy.
 [[nodiscard]] boost::json::value to_json(const std::optional<socks_told>& proxy);
 /// One peer as in /v1/peers.
-[[nodiscard]] boost::json::object to_json(const peers::candidate& peer);
+[[nodiscard]] boost::json::object to_json(const peers::candidate& peer, bool by_proxy = false);
 [[nodiscard]] boost::json::object to_json(const status& now);
 /// {"error":"no_peers","message","hint","lanes"}: the explained failure.
 [[nodiscard]] boost::json::object no_peers_body(const handed_over& answer);

@@ -25,7 +25,7 @@ constexpr std::chrono::milliseconds shortest_sleep = 1ms;
 /// explain is wrong, and somebody should know. Nothing depends on it: known time does (trust/standing.hpp).
 constexpr std::chrono::seconds clock_tolerance = 1h;
 /// Outcomes come in bursts: one write for all of them.
-constexpr std::chrono::seconds book_delay = 5s;
+constexpr std::chrono::seconds save_delay = 5s;
 
 /// Peers expire with their list: looked at again at least this often.
 constexpr std::chrono::seconds gate_age = 60s;
@@ -106,13 +106,14 @@ awaitable<void> engine::drive() {
       co_await poll();
     } else {
       auto until = std::min(step.until, now + longest_sleep);
-      if (book_dirty_since_) until = std::min(until, *book_dirty_since_ + book_delay);
+      for (const auto& since : {book_dirty_since_, tunnels_dirty_since_})
+        if (since) until = std::min(until, *since + save_delay);
       const auto pause = std::max<base::steady_time::duration>(until - now, shortest_sleep);
       (void)co_await net::with_deadline(poked_.wait(), pause, base::stage::none);
     }
-    save_book_if_due(false);
+    save_if_due(false);
   }
-  save_book_if_due(true);
+  save_if_due(true);
 }
 
 void engine::stop() {
@@ -203,6 +204,7 @@ void engine::on_trust(const trust::event& happened) {
 /// Penalties stay with the network where they were earned. A race that runs notices by itself.
 void engine::on_network() {
   through_.names.close_connections();
+  not_reached_.clear();
   pace_.network_changed(clock_.steady());
   poked_.notify();
   changed_.notify();
@@ -225,8 +227,9 @@ void engine::on_adopted(bool provisional) {
   held_->book.seen(held_->trust, wall);
   gate_made_.reset();
   held_->save_trust();
-  book_dirty_since_ = book_dirty_since_.value_or(clock_.steady());
+  dirty(book_dirty_since_);
   handed_.clear();
+  not_reached_.clear(); // endpoints may be others now
   const auto& list = *held_->trust.list();
   const auto tier = held_->trust.tier(wall).value_or(trust::tier::c);
   events_.publish("list_adopted", {{"epoch", list->order.epoch},
@@ -237,7 +240,12 @@ void engine::on_adopted(bool provisional) {
   changed_.notify();
 }
 
-std::vector<tunnel> engine::tunnels() { return make_tunnels(settings_, through_); }
+tunnel_set engine::tunnels() {
+  auto all = make_tunnels(settings_, through_);
+  detour_ = std::ranges::any_of(all, &tunnel::takes_names); // every one but direct dialling
+  return {std::move(all), [this] { return where_.here(); }, held_->tunnels, [this] { dirty(tunnels_dirty_since_); },
+          clock_};
+}
 
 bool engine::may_reach(const wire::socks_destination& to) {
   if (settings_.sidecar.socks_any) return true;
@@ -279,10 +287,20 @@ void engine::ask_race() {
   poked_.notify();
 }
 
-void engine::save_book_if_due(bool at_once) {
-  if (!book_dirty_since_ || (!at_once && clock_.steady() < *book_dirty_since_ + book_delay)) return;
-  book_dirty_since_.reset();
-  held_->save_book();
+void engine::dirty(std::optional<base::steady_time>& since) {
+  if (since) return;
+  since = clock_.steady();
+  poked_.notify();
+}
+
+void engine::save_if_due(bool at_once) {
+  const auto due = [&](std::optional<base::steady_time>& since) {
+    if (!since || (!at_once && clock_.steady() < *since + save_delay)) return false;
+    since.reset();
+    return true;
+  };
+  if (due(book_dirty_since_)) held_->save_book();
+  if (due(tunnels_dirty_since_)) held_->save_tunnels(clock_.wall());
 }
 
 } // namespace landfall::sidecar

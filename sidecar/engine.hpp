@@ -58,9 +58,9 @@ public:
   [[nodiscard]] const fallback::race_result& last_race() const noexcept { return last_race_; }
   [[nodiscard]] base::result<std::string> add(add_peer call);
 
-  /// The ways out that this configuration has, for the local proxy; they borrow the engine.
-  [[nodiscard]] std::vector<tunnel> tunnels();
-  [[nodiscard]] const fallback::network_id& here() const noexcept { return where_.here(); }
+  /// The ways out that this configuration has, for the local proxy, and what was learnt of them, which is kept; it
+  /// borrows the engine.
+  [[nodiscard]] tunnel_set tunnels();
   /// Where the local proxy may lead: peers of the verified list and those by hand, or anywhere with socks_any.
   [[nodiscard]] bool may_reach(const wire::socks_destination& to);
   /// Told by the API from now on; outlives the last answer.
@@ -96,7 +96,9 @@ private:
   [[nodiscard]] api_answer answer_outcome(const report_outcome& call);
   [[nodiscard]] api_answer answer_refresh();
   [[nodiscard]] std::string metrics() const;
-  void save_book_if_due(bool at_once);
+  /// Notes that there is something to save, once it has become quiet.
+  void dirty(std::optional<base::steady_time>& since);
+  void save_if_due(bool at_once);
 
   config::settings settings_;
   const base::clock& clock_;
@@ -116,7 +118,10 @@ private:
   std::uint64_t race_number_ = 0;
   fallback::race_result last_race_;
   std::set<std::string> handed_; ///< ids since the last race or list
-  std::optional<base::steady_time> book_dirty_since_;
+  bool detour_ = false;          ///< the local proxy has another way than direct dialling
+  /// Of whom the VPN said, on this network, that it could not reach them; by id. No more than we know.
+  std::map<std::string, base::steady_time> not_reached_;
+  std::optional<base::steady_time> book_dirty_since_, tunnels_dirty_since_;
   std::map<unsigned, std::uint64_t> answered_;
   std::uint64_t peers_handed_ = 0;
   const socks_server* proxy_ = nullptr;

@@ -63,6 +63,9 @@ awaitable<handed_over> engine::hand_over(get_peers asked) {
   peers_handed_ += out.chosen.peers.size();
   if (out.chosen.peers.empty()) out.lanes = explained();
   if (proxy_ != nullptr) out.socks = proxy_->told();
+  if (detour_)
+    for (const auto& [id, at] : not_reached_)
+      if (clock_.steady() - at < tunnel_memory::good_for) out.by_proxy.insert(id);
   co_return out;
 }
 
@@ -191,7 +194,9 @@ base::result<std::string> engine::add(add_peer call) {
 api_answer engine::answer_outcome(const report_outcome& call) {
   if (!held_->book.report(held_->trust, call.id, call.ok, call.rtt_ms, clock_.wall()))
     return answer_of({404, "not_found", "no such peer was handed over", "report ids that /v1/peers gave"});
-  book_dirty_since_ = book_dirty_since_.value_or(clock_.steady());
+  dirty(book_dirty_since_);
+  // A success takes nothing back: it may have come about by the proxy, as it was told.
+  if (!call.ok) not_reached_[call.id] = clock_.steady();
   const std::vector<std::string> ids(handed_.begin(), handed_.end());
   if (call.ok)
     pace_.peer_works();

@@ -82,6 +82,7 @@ void holdings::load(base::unix_time wall) {
   std::vector<std::string> complaints = store_.load(trust, wall);
   memory = fallback::network_memory::load(folder_, wall, complaints);
   book = peers::book::load(folder_ / "peers.json", complaints);
+  tunnels = tunnel_memory::load(folder_, wall, complaints);
   for (std::size_t i = 0; i < complaints.size(); ++i) warn(fmt::format("load-{}", i), std::move(complaints[i]));
 }
 
@@ -93,6 +94,7 @@ void holdings::add_seeds(base::unix_time wall) {
 void holdings::save_trust() { note("trust", store_.save(trust)); }
 void holdings::save_memory() { note("memory", memory.save(folder_)); }
 void holdings::save_book() { note("book", book.save(folder_ / "peers.json")); }
+void holdings::save_tunnels(base::unix_time wall) { note("memory of tunnels", tunnels.save(folder_, wall)); }
 
 void holdings::note(const std::string& about, const result<void>& saved) {
   warn("save-" + about, saved ? std::string() : fmt::format("cannot save the {}: {}", about, saved.error().detail));

@@ -1,4 +1,4 @@
-// What we hold and keep: trust, address book, network memory, and their files in the state folder.
+// What we hold and keep: trust, address book, memory of networks and of tunnels, and their files in the state folder.
 //
 // The files are read once, at the start; what is damaged is set aside and complained about, never fatal. A disk that
 // cannot be written is a warning, not an end: everything goes on in memory, and each save is tried anew.
@@ -8,6 +8,7 @@
 #include "config/settings.hpp"
 #include "fallback/memory.hpp"
 #include "peers/book.hpp"
+#include "sidecar/tunnel_memory.hpp"
 #include "trust/store.hpp"
 
 #include <functional>
@@ -32,11 +33,13 @@ public:
   trust::state trust;
   fallback::network_memory memory;
   peers::book book;
+  tunnel_memory tunnels;
 
   /// Save, or warn. Writing takes a few milliseconds (fsync).
   void save_trust();
   void save_memory();
   void save_book();
+  void save_tunnels(base::unix_time wall);
 
   void on_complaint(complaint_fn tell) { tell_ = std::move(tell); }
   /// Sets or takes back (empty text) a warning for `landfall status`. A new one is logged and told.

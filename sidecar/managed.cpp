@@ -1,7 +1,6 @@
 #include "sidecar/managed.hpp"
 
 #include "base/log.hpp"
-#include "base/signals.hpp"
 #include "config/paths.hpp"
 #include "net/scope.hpp"
 #include "ptclient/managed.hpp"
@@ -9,9 +8,6 @@
 #include "sidecar/failure.hpp"
 #include "sidecar/routes.hpp"
 #include "sidecar/stop.hpp"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -107,12 +103,7 @@ int run_managed(std::variant<wire::pt_request, wire::pt_refusal> read, std::opti
   settings.sidecar.state = asked.state;
   settings.sidecar.upstream_proxy = asked.proxy;
   auto serving = serve_alone(std::move(asked), std::move(settings), **stop);
-  const auto on_end = [](const std::exception_ptr& bug) {
-    if (bug) std::rethrow_exception(bug);
-  };
-  net::asio::co_spawn(io, std::move(serving), on_end);
-  io.run();
-  base::hold_ending_signals();
+  run_to_end(io, std::move(serving));
   return done;
 }
 

@@ -4,7 +4,6 @@
 #include "base/memory.hpp"
 #include "base/parent.hpp"
 #include "base/service_notify.hpp"
-#include "base/signals.hpp"
 #include "net/scope.hpp"
 #include "sidecar/api_socket.hpp"
 #include "sidecar/cli.hpp"
@@ -13,8 +12,6 @@
 #include "sidecar/socks_server.hpp"
 #include "sidecar/stop.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -97,7 +94,7 @@ int run_sidecar(run_options options) {
   auto socket = api_socket::listen(options.socket);
   if (!socket) return complain(socket.error());
   raise_descriptor_limit();
-  tunnel_set tunnels((*heart)->tunnels(), [&] { return (*heart)->here(); }, clock);
+  auto tunnels = (*heart)->tunnels();
   auto proxy = socks_server::open(io.get_executor(), proxy_options(options.settings), tunnels,
                                   [&](const wire::socks_destination& to) { return (*heart)->may_reach(to); });
   if (!proxy) return complain(proxy.error());
@@ -109,12 +106,7 @@ int run_sidecar(run_options options) {
     beside = [&options, best = std::move(best)] { return options.beside(best); };
   }
   auto serving = serve(**heart, api, **proxy, **stop, std::move(beside), ready_line(options, (*heart)->describe()));
-  const auto on_end = [](const std::exception_ptr& bug) {
-    if (bug) std::rethrow_exception(bug);
-  };
-  net::asio::co_spawn(io, std::move(serving), on_end);
-  io.run();
-  base::hold_ending_signals();
+  run_to_end(io, std::move(serving));
   return done;
 }
 

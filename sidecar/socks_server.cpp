@@ -7,6 +7,7 @@
 #include "net/deadline.hpp"
 #include "net/relay.hpp"
 #include "net/socks5.hpp"
+#include "net/while_there.hpp"
 
 #include <fmt/format.h>
 
@@ -198,7 +199,9 @@ awaitable<std::optional<tunnel_set::opened>> socks_server::lead(net::stream& cli
     co_return std::nullopt;
   }
   tunnel_request request(std::move(asked->to), asked->said ? asked->said->user.reveal() : std::string());
-  auto opened = co_await tunnels_.open(std::move(request));
+  auto opening = net::while_there(client, asked->early, tunnels_.open(std::move(request)));
+  auto opened = co_await std::move(opening);
+  if (!opened && opened.error().what == outcome::cancelled) co_return std::nullopt; // nobody is there to be answered
   const auto code = opened ? socks_reply::succeeded : wire::reply_for(opened.error().what);
   const auto heard = co_await net::socks5_reply(client, code);
   if (!opened || !heard) co_return std::nullopt;

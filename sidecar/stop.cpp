@@ -1,8 +1,10 @@
 #include "sidecar/stop.hpp"
 
+#include "base/signals.hpp"
 #include "net/scope.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
 
 #include <unistd.h>
 
@@ -61,6 +63,15 @@ awaitable<void> stop_watch::wait_for_stdin(std::string& what) {
       break;
     }
   }
+}
+
+void run_to_end(net::asio::io_context& io, awaitable<void> what) {
+  const auto on_end = [](const std::exception_ptr& bug) {
+    if (bug) std::rethrow_exception(bug);
+  };
+  net::asio::co_spawn(io, std::move(what), on_end);
+  io.run();
+  base::hold_ending_signals();
 }
 
 } // namespace landfall::sidecar

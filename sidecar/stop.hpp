@@ -4,6 +4,7 @@
 #include "net/async.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 
@@ -28,5 +29,9 @@ private:
   net::asio::signal_set signals_;
   std::optional<net::asio::posix::stream_descriptor> stdin_;
 };
+
+/// Runs `what` on `io` until everything has ended; from then on no signal ends us in the middle of it. What it throws
+/// is a bug, and thrown again.
+void run_to_end(net::asio::io_context& io, net::awaitable<void> what);
 
 } // namespace landfall::sidecar

@@ -3,7 +3,7 @@
 #include "base/file.hpp"
 #include "config/bridge_line.hpp"
 #include "config/endpoint.hpp"
-#include "net/scope.hpp"
+#include "net/live.hpp"
 
 #include <fmt/format.h>
 
@@ -177,13 +177,7 @@ net::awaitable<void> transports::run() {
   net::scope children(executor_);
   children.spawn(bridges.run());
   for (const auto& [name, one] : tors_) children.spawn(one->run());
-  bool cancelled = co_await net::was_cancelled();
-  while (!cancelled) {
-    co_await children.wait();
-    cancelled = co_await net::was_cancelled();
-  }
-  children.cancel();
-  co_await children.join();
+  co_await net::live(children);
 }
 
 } // namespace landfall::sidecar

@@ -110,8 +110,9 @@ tunnel bridge_tunnel(std::string name, open_stream_fn open) {
   return made;
 }
 
-tunnel_set::tunnel_set(std::vector<tunnel> tunnels, here_fn here, const base::clock& clock)
-    : tunnels_(std::move(tunnels)), here_(std::move(here)), clock_(clock) {
+tunnel_set::tunnel_set(std::vector<tunnel> tunnels, here_fn here, tunnel_memory& memory, noted_fn noted,
+                       const base::clock& clock)
+    : tunnels_(std::move(tunnels)), here_(std::move(here)), memory_(memory), noted_(std::move(noted)), clock_(clock) {
   for (const auto& one : tunnels_) counts_[one.name];
 }
 
@@ -125,7 +126,7 @@ awaitable<result<tunnel_set::opened>> tunnel_set::open(tunnel_request asked) {
   for (const auto& one : tunnels_)
     if (one.takes_names || asked.to.kind != wire::socks_host::name) names.push_back(one.name);
   const auto here = here_();
-  names = memory_.order(here, std::move(names), clock_.steady());
+  names = memory_.order(here, std::move(names), clock_.wall());
   result<opened> last = base::fail(outcome::unreachable, "no tunnel takes names", stage::connect);
   tunnel_memory::attempt found;
   for (const auto& name : names) {
@@ -144,7 +145,7 @@ awaitable<result<tunnel_set::opened>> tunnel_set::open(tunnel_request asked) {
     ++counts.failed;
     found.failed.push_back(name);
   }
-  memory_.record(here, found, clock_.steady());
+  if (memory_.record(here, found, clock_.wall())) noted_();
   co_return last;
 }
 

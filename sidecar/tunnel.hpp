@@ -59,9 +59,12 @@ class tunnel_set {
 public:
   /// Where we are, for the memory.
   using here_fn = std::function<fallback::network_id()>;
+  /// Told when the memory has learnt something that is worth keeping.
+  using noted_fn = std::function<void()>;
 
-  /// `clock` outlives it.
-  tunnel_set(std::vector<tunnel> tunnels, here_fn here, const base::clock& clock);
+  /// `memory` and `clock` outlive it.
+  tunnel_set(std::vector<tunnel> tunnels, here_fn here, tunnel_memory& memory, noted_fn noted,
+             const base::clock& clock);
 
   struct opened {
     net::stream_ptr stream;
@@ -78,8 +81,9 @@ public:
 private:
   std::vector<tunnel> tunnels_;
   here_fn here_;
+  tunnel_memory& memory_;
+  noted_fn noted_;
   const base::clock& clock_;
-  tunnel_memory memory_;
   std::map<std::string, tunnel_counts> counts_;
 };
 

@@ -140,9 +140,10 @@ class Pair:
     """obfs4 from `port` to `target`; the bridge listens at `bridge_port`."""
 
     def __init__(self, client: str, server: str, target: int, iat: int = 0, pair: Optional[str] = None,
-                 between: Optional[Callable[[int], int]] = None) -> None:  # fmt: skip
+                 between: Optional[Callable[[int], int]] = None, seed: str = "") -> None:  # fmt: skip
         self.folder = Path(tempfile.mkdtemp(prefix="landfall-obfs4-"))
         self.pair = pair or os.environ["LANDFALL_OBFS4_PAIR"]
+        self.seed = seed
         self.programs: list[Program] = []
         self.pids: dict[str, int] = {}
         self.socks: Optional[tuple[bytes, bytes]] = None
@@ -163,8 +164,10 @@ class Pair:
 
     def _server_theirs(self, target: int, iat: int) -> tuple[list[str], int]:
         port = free_port()
-        program = self._start("server", ["obfs4proxy"], self._environment(
-            "server", TOR_PT_SERVER_TRANSPORTS="obfs4", TOR_PT_SERVER_BINDADDR=f"obfs4-127.0.0.1:{port}",
+        environment = self._environment("server")
+        if self.seed:
+            (self.folder / "server" / "obfs4_state.json").write_text(json.dumps(identity(iat, self.seed)))
+        program = self._start("server", ["obfs4proxy"], dict(environment, TOR_PT_SERVER_TRANSPORTS="obfs4", TOR_PT_SERVER_BINDADDR=f"obfs4-127.0.0.1:{port}",
             TOR_PT_ORPORT=f"127.0.0.1:{target}", TOR_PT_SERVER_TRANSPORT_OPTIONS=f"obfs4:iat-mode={iat}"))  # fmt: skip
         arguments: list[str] = []
         while (line := program.line()) != "SMETHODS DONE":
@@ -183,7 +186,7 @@ class Pair:
 
     def _server_ours(self, target: int, iat: int) -> tuple[list[str], int]:
         state = self.folder / "state.json"
-        state.write_text(json.dumps(identity(iat)))
+        state.write_text(json.dumps(identity(iat, self.seed)))
         program = self._start("server", [self.pair, "server", str(state), f"127.0.0.1:{target}"])
         arguments = json.loads(program.line())["arguments"].split()
         return arguments, int(json.loads(program.line())["listening"].rsplit(":", 1)[1])
@@ -228,20 +231,67 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
     return b"".join(parts)
 
 
-def identity(iat: int = 0) -> dict[str, object]:
-    """A state file's content. The key pair is fixed; node id and seed are new each time."""
+def identity(iat: int = 0, seed: str = "") -> dict[str, object]:
+    """A state file's content. The key pair is fixed; node id and, where none is given, the seed of lengths and pauses are new each time."""
     return {
-        "node-id": os.urandom(20).hex(), "iat-mode": iat, "drbg-seed": os.urandom(24).hex(),
+        "node-id": os.urandom(20).hex(), "iat-mode": iat, "drbg-seed": seed or os.urandom(24).hex(),
         "private-key": bytes(range(1, 33)).hex(),
         "public-key": "07a37cbc142093c8b755dc1b10e86cb426374ad16aa853ed0bdfc0b2b86d1c7c",
     }  # fmt: skip
 
 
+def secret_of_line(arguments: list[str]) -> bytes:
+    """B and node id: the key of marks and MACs, which everybody knows who knows the line."""
+    cert = base64.b64decode(arguments[0].removeprefix("cert=") + "==")
+    return cert[20:] + cert[:20]
+
+
+def this_hour(ahead: int = 0) -> bytes:
+    return str(int(time.time()) // 3600 + ahead).encode()
+
+
 def request(arguments: list[str], *, hour: int = 0, padding: int = 200, trailing: bytes = b"") -> bytes:
     """What a client says first, from the bridge line alone: any 32 bytes are a key."""
-    cert = base64.b64decode(arguments[0].removeprefix("cert=") + "==")
-    key = cert[20:] + cert[:20]
+    key = secret_of_line(arguments)
     out = os.urandom(32)
     out += os.urandom(padding) + hmac.new(key, out, hashlib.sha256).digest()[:16]
-    now = str(int(time.time()) // 3600 + hour).encode()
-    return out + hmac.new(key, out + now, hashlib.sha256).digest()[:16] + trailing
+    return out + hmac.new(key, out + this_hour(hour), hashlib.sha256).digest()[:16] + trailing
+
+
+def answer_without_the_key(arguments: list[str]) -> bytes:
+    """What somebody can answer who knows the bridge's line and not its key: all is right but AUTH."""
+    key = secret_of_line(arguments)
+    out = os.urandom(32)
+    mark = hmac.new(key, out, hashlib.sha256).digest()[:16]
+    out += os.urandom(32 + 500) + mark
+    return out + hmac.new(key, out + this_hour(), hashlib.sha256).digest()[:16]
+
+
+class Impostor:
+    """Where a bridge should be, somebody who has its line, as whoever asks a distributor has, and not its key."""
+
+    def __init__(self, line: str, host: str = "127.0.0.1", port: int = 0) -> None:
+        words = line.split()
+        self.arguments = words[words.index(next(word for word in words if word.startswith("cert="))) :]
+        self.listener = socket.create_server((host, port))
+        self.port: int = self.listener.getsockname()[1]
+        self.line = " ".join(["obfs4", f"{host}:{self.port}", *self.arguments])
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client:
+                client.recv(1 << 16)
+                client.sendall(answer_without_the_key(self.arguments))
+                while client.recv(1 << 16):
+                    pass
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join()

@@ -12,7 +12,7 @@ from typing import Callable, Optional
 from obfs4_rig import PATIENCE, Echo, Pair, Slicer, read_exactly, request
 
 SIDES = [("ours", "theirs"), ("theirs", "ours"), ("ours", "ours")]
-# 64 MiB in the iat modes take minutes by design (at most 1448 bytes, then up to 10 ms): 64 KiB are some dozen pieces.
+# 64 MiB in the iat modes take minutes by design: test_obfs4_iat.py.
 SIZES = {0: (1, 65536, 64 << 20), 1: (1, 65536), 2: (1, 65536)}
 
 

@@ -341,6 +341,26 @@ class Upstream(Proxied):
             self.curl(sidecar, self.url(), expect=97)
             self.assertEqual(self.origin.accepted, 0)
 
+    def test_a_client_that_hangs_up_ends_what_is_opened_for_it(self):
+        """The proxy says nothing: the opening would last 30 s, and a test's patience is less."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        upstream = f'upstream_proxy = "socks5://127.0.0.1:{silent.getsockname()[1]}"'
+        with self.lab.sidecar("a", settings=f"socks_open = true\nsocks_any = true\n{upstream}") as sidecar:
+            for said in (b"", b"early"):
+                with self.subTest(early=said):
+                    stream = self.dial(sidecar)
+                    stream.sendall(b"\5\1\0" + request(9) + said)
+                    far, _ = silent.accept()
+                    far.settimeout(PATIENCE)
+                    self.assertEqual(read(far, 3), b"\5\1\0")
+                    if said:  # then an end may be half a one; a reset is none
+                        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, (1).to_bytes(4, "little") + bytes(4))
+                    stream.close()
+                    self.assertEqual(read_to_end(far), b"")
+                    far.close()
+            self.metrics_with(sidecar, r"landfall_socks_connections 0\n")
+
 
 class Thousands(Proxied):
     def memory(self, sidecar):

@@ -1,39 +1,18 @@
 // What a bridge, or somebody in between, may answer to a client's handshake. The first byte chooses: the rest as it is,
 // or the rest as changes to a sound answer, so that what lies behind mark and MAC is reached.
-#include "wire/obfs4_handshake.hpp"
-
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-
-namespace {
-using namespace landfall;
-
-/// Fixed keys: an input means the same in every run.
-crypto::hidden_key_pair pair_of(std::uint8_t first) {
-  crypto::key_bytes secret{};
-  for (std::uint8_t n = 0;; ++n) {
-    secret.fill(static_cast<std::uint8_t>(first + n));
-    const auto open = crypto::dirty_public_key(secret, n);
-    if (const auto hidden = crypto::elligator2_inverse(open, n)) return {crypto::secret_key(secret), open, *hidden};
-  }
-}
-} // namespace
+#include "obfs4_pair.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace landfall;
+  using namespace landfall::obfs4_fuzz;
   static const auto who = wire::derive_obfs4_identity("a fuzzer's bridge");
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
-  wire::obfs4_client_handshake client(who.open, pair_of(3), std::string(100, 'p'), 480000);
+  wire::obfs4_client_handshake client(who.open, pair_of(3), std::string(100, 'p'), hour);
   std::string said(rest);
   bool changed = true;
   if (data[0] % 2 == 1) {
-    wire::obfs4_server_handshake server(who);
-    wire::obfs4_replay_filter seen({});
-    if (server.feed(client.request(), 480000 * std::int64_t{3600}, {}, seen) !=
-        wire::obfs4_server_handshake::verdict::accepted)
-      std::abort();
-    said = server.answer_with(pair_of(100), std::string(data[0], 'q'))->bytes + "rest";
+    said = answer_to(client, who, data[0]).bytes + "rest";
     changed = false;
     for (std::size_t i = 0; i + 2 < rest.size(); i += 3) {
       const auto at =

@@ -3,6 +3,8 @@
 // arrives; with one, nothing that was not sent.
 #include "wire/obfs4_session.hpp"
 
+#include "obfs4_pair.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -12,15 +14,6 @@
 
 namespace {
 using namespace landfall;
-
-crypto::hidden_key_pair pair_of(std::uint8_t first) {
-  crypto::key_bytes secret{};
-  for (std::uint8_t n = 0;; ++n) {
-    secret.fill(static_cast<std::uint8_t>(first + n));
-    const auto open = crypto::dirty_public_key(secret, n);
-    if (const auto hidden = crypto::elligator2_inverse(open, n)) return {crypto::secret_key(secret), open, *hidden};
-  }
-}
 
 struct direction {
   wire::obfs4_session *from, *to;
@@ -46,20 +39,16 @@ void arrive(direction& way, std::string_view bytes, std::size_t piece) {
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace landfall::obfs4_fuzz;
   static const auto who = wire::derive_obfs4_identity("a fuzzer's bridge");
   static const auto shape = std::make_shared<const wire::obfs4_shape>(who.shape);
   if (size < 2) return 0;
   const auto iat = static_cast<wire::iat_mode>(data[0] % 3);
   const std::size_t piece = 1 + data[1] * 31U;
-  wire::obfs4_client_handshake shake(who.open, pair_of(3), std::string(77 + data[1], 'p'), 480000);
-  wire::obfs4_server_handshake hear(who);
-  wire::obfs4_replay_filter seen({});
-  if (hear.feed(shake.request(), 480000 * std::int64_t{3600}, {}, seen) !=
-      wire::obfs4_server_handshake::verdict::accepted)
-    std::abort();
-  auto answered = hear.answer_with(pair_of(100), std::string(data[1], 'q'));
-  wire::obfs4_session server(answered->keys, wire::obfs4_side::server, iat, who.shape, shape);
-  const auto response = answered->bytes + server.seed_frame(who.shape);
+  wire::obfs4_client_handshake shake(who.open, pair_of(3), std::string(77 + data[1], 'p'), hour);
+  auto answered = answer_to(shake, who, data[1]);
+  wire::obfs4_session server(answered.keys, wire::obfs4_side::server, iat, who.shape, shape);
+  const auto response = answered.bytes + server.seed_frame(who.shape);
   if (const auto fed = shake.feed(response); !fed || !*fed) std::abort();
   wire::obfs4_session client(shake.take_keys(), wire::obfs4_side::client, iat, who.shape);
   direction up{&client, &server}, down{&server, &client};

@@ -23,7 +23,7 @@ def the_internet():
     """A World whose addresses are all in 10.8.0.0/24, and no route there as yet."""
     moved = {name: address.replace("10.9.", "10.8.") for name, address in world.HOSTS.items()}
     world.HOSTS.update(moved)
-    world.RESOLVER, world.DOH = "10.8.0.53", "10.8.0.54"
+    world.RESOLVER, world.DOH, world.BRIDGE = "10.8.0.53", "10.8.0.54", "10.8.0.41"
     real = world.World()
     for address in (GATEWAY, PROXY):
         real.internet.servers.run("ip", "addr", "add", f"{address}/24", "dev", "i0")

@@ -1,6 +1,8 @@
 """Which way packets leave, seen on the wire: past a VPN's own tunnel where `interface` or `fwmark` is set, through the upstream proxy
 alone where there is one, and over another network when the one that we were on is gone."""
 
+import base64
+import hashlib
 import itertools
 import re
 import sys
@@ -46,14 +48,23 @@ class WaysOut(unittest.TestCase):
             found.update(self.lanes(self.sidecar(route, settings=settings), expect, timeout)[0])
         return {name: found[name] for name in ("bootstrap", "fronted")}
 
-    def by_the_wire(self, *words, until=None):
+    def by_the_wire(self, *words):
         command("ip", "route", "add", "default", "via", GATEWAY, "dev", "c0", *words)
-        (until or self.addCleanup)(command, "ip", "route", "del", "default", "via", GATEWAY, "dev", "c0", *words)
+        self.addCleanup(command, "ip", "route", "del", "default", "via", GATEWAY, "dev", "c0", *words)
 
 
 @unittest.skipIf(Tun.why_not(), f"no tun device: {Tun.why_not()}")
 class Tunnel(WaysOut):
     """The default route leads into a tun device, as the VPN sets it that this sidecar serves."""
+
+    @classmethod
+    def setUpClass(cls):
+        # For all tests: the kernel still answers late packets of closed connections by their mark.
+        command("ip", "rule", "add", "fwmark", str(MARK), "table", "100")
+        cls.addClassCleanup(command, "ip", "rule", "del", "fwmark", str(MARK), "table", "100")
+        by_mark = ("default", "via", GATEWAY, "dev", "c0", "table", "100")
+        command("ip", "route", "add", *by_mark)
+        cls.addClassCleanup(command, "ip", "route", "del", *by_mark)
 
     def setUp(self):
         self.by_the_wire("metric", "600")
@@ -73,12 +84,35 @@ class Tunnel(WaysOut):
         self.assertEqual(self.of_programs(self.tun.drain()), [])
 
     def test_with_a_mark_none_does(self):
-        command("ip", "rule", "add", "fwmark", str(MARK), "table", "100")
-        # Both stay for the tests after this one: the kernel still answers late packets of closed connections by their mark.
-        self.addClassCleanup(command, "ip", "rule", "del", "fwmark", str(MARK), "table", "100")
-        self.by_the_wire("table", "100", until=self.addClassCleanup)
         self.assertEqual(self.one_by_one(f"fwmark = {MARK}"), {"bootstrap": "won", "fronted": "won"})
         self.assertEqual(self.of_programs(self.tun.drain()), [])
+
+    def test_nor_do_packets_of_a_transports_program(self):
+        """Debian's obfs4proxy, which makes its sockets itself where it is not told to go through ours."""
+        program = '[[transport]]\nnames = ["obfs4"]\nexec = ["obfs4proxy"]\nnative = false\n'
+        ended, _ = self.lanes(self.sidecar(REAL.bridge(), settings=program), expect=1, timeout=4)
+        self.assertNotEqual(ended["bridge-443"], "won")
+        self.assertTrue(self.of_programs(self.tun.drain()), "else this proves nothing")
+        for way in ('interface = "c0"', f"fwmark = {MARK}"):
+            with self.subTest(way):
+                ended, told = self.lanes(self.sidecar(REAL.bridge(), settings=f"{way}\n{program}"))
+                self.assertEqual(ended["bridge-443"], "won", told)
+                self.assertIn("obfs4: ready", told)
+                self.assertEqual(self.of_programs(self.tun.drain()), [])
+
+    def test_nor_do_packets_of_tor_and_its_transport(self):
+        """A tor of ours, which starts landfall as its transport: both have to go through our proxy, and so to the bridge."""
+        key = bytes(32)
+        checksum = hashlib.sha3_256(b".onion checksum" + key + b"\3").digest()[:2]
+        name = base64.b32encode(key + checksum + b"\3").decode().lower()
+        route = {"kind": "onion", "url": f"http://{name}.onion/", "tor": "managed", "tier": 1}
+        bridge = f'[[bridge]]\nfar_end = "tor"\nline = "{REAL.bridges[443]}"\n'
+        for way in ('interface = "c0"', f"fwmark = {MARK}", ""):
+            with self.subTest(way), Sniffer() as wire:
+                _, told = self.lanes(self.sidecar(route, settings=f"{way}\n{bridge}"), expect=1, timeout=12)
+                reached = [packet for packet in wire.packets() if packet[3:5] == (world.BRIDGE, 443)]
+                self.assertEqual(bool(reached), bool(way), told)
+                self.assertEqual(bool(self.of_programs(self.tun.drain())), not way, told)
 
 
 class Upstream(WaysOut):

@@ -4,6 +4,7 @@
 #include "tests/fakes/hostile_server.hpp"
 #include "tests/fakes/process.hpp"
 #include "tests/fakes/run.hpp"
+#include "tests/ptclient/far_end.hpp"
 
 #include <fmt/format.h>
 
@@ -18,15 +19,7 @@ namespace {
 
 const std::string fake = LANDFALL_VECTORS "/../fakes/pt/proxy.py";
 
-awaitable<void> echo(tcp::socket peer) {
-  std::array<char, 4096> some{};
-  for (;;) {
-    const auto [ec, got] = co_await peer.async_read_some(asio::buffer(some), net::as_result);
-    if (ec) break;
-    const auto [wrote, sent] = co_await asio::async_write(peer, asio::buffer(some, got), net::as_result);
-    if (wrote) break;
-  }
-}
+awaitable<void> echo(tcp::socket peer) { co_await fakes::echo_on(peer); }
 
 /// Debian's obfs4proxy as a bridge in front of `behind`.
 struct obfs4_bridge {
@@ -64,9 +57,7 @@ struct stage {
 /// Opens it, and says what comes back for "hello".
 awaitable<net::result<std::string>> ask(stage& on, std::string text) {
   const auto executor = co_await asio::this_coro::executor;
-  http::resolver_options none;
-  none.servers = {"127.0.0.1:9"};
-  http::resolver names(executor, std::move(none));
+  http::resolver names(executor, fakes::no_names());
   ptclient::bridges all(executor, on.settings, names, base::system_clock(), {}, on.limits);
   net::scope running(executor);
   running.spawn(all.run());

@@ -137,6 +137,29 @@ awaitable<base::failure> dial_fails() {
   co_return got.error();
 }
 
+static_assert(ptclient::obfs4_handshake_limit == 10s); // of its own: a whole lane has 30
+
+awaitable<void> listen_and_say_nothing(local_socket& far) {
+  std::string heard(16384, '\0');
+  for (;;) {
+    const auto [ec, got] = co_await far.async_read_some(asio::buffer(heard), net::as_result);
+    if (ec) break;
+  }
+}
+
+awaitable<base::failure> silence(std::chrono::milliseconds limit) {
+  const auto executor = co_await asio::this_coro::executor;
+  rig r(executor);
+  net::scope children(executor);
+  children.spawn(listen_and_say_nothing(r.far));
+  ptclient::dialer dial = [&r] { return give(r.near); };
+  auto connecting = ptclient::obfs4_connect(r.server->who.open, std::move(dial), r.keys, r.clock, limit);
+  auto lane = net::with_deadline(std::move(connecting), fakes::patience / 2, base::stage::none);
+  const auto got = co_await std::move(lane);
+  co_await children.join(); // the connection has been closed, or this hangs
+  co_return got.error();
+}
+
 awaitable<void> connect_for_ever(rig& r, std::optional<stream_result>& out) {
   auto connecting = connect(r, r.server->who.open);
   auto got = co_await std::move(connecting);
@@ -191,6 +214,13 @@ TEST_CASE("obfs4 client: what its failures are called") {
   }
   CHECK(base::name(fakes::run(dial_fails()).what) == base::name(outcome::refused));
   CHECK(base::name(fakes::run(cancelled_meanwhile()).what) == base::name(outcome::cancelled));
+}
+
+TEST_CASE("obfs4 client: a bridge that says nothing is silent after the handshake's own deadline, not the lane's") {
+  const auto failed = fakes::run(silence(70ms));
+  CHECK(base::name(failed.what) == base::name(outcome::bridge_silent));
+  CHECK(failed.at == base::stage::handshake);
+  CHECK(failed.detail == "no answer: not done within 70 ms");
 }
 
 TEST_CASE("obfs4 keys: made ahead, never twice, and on the spot when there are none") {

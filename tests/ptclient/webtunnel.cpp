@@ -5,6 +5,7 @@
 #include "tests/fakes/process.hpp"
 #include "tests/fakes/run.hpp"
 #include "tests/fakes/test_ca.hpp"
+#include "tests/ptclient/far_end.hpp"
 
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl.hpp>
@@ -65,13 +66,7 @@ struct tls_server {
       const auto [wrote, sent] = co_await asio::async_write(tls, asio::buffer(part), net::as_result);
       if (wrote) co_return;
     }
-    std::array<char, 4096> some{};
-    for (;;) {
-      const auto [ec, got] = co_await tls.async_read_some(asio::buffer(some), net::as_result);
-      if (ec) break;
-      const auto [wrote, sent] = co_await asio::async_write(tls, asio::buffer(some, got), net::as_result);
-      if (wrote) break;
-    }
+    co_await fakes::echo_on(tls);
   }
 };
 
@@ -89,9 +84,7 @@ awaitable<std::string> read(net::stream& from, std::size_t size) {
 /// Opens, says "hello " and a large text, and returns what comes back in front of it.
 awaitable<net::result<std::string>> tunnel(arguments line, std::size_t glued, ptclient::outward how) {
   const auto executor = co_await asio::this_coro::executor;
-  http::resolver_options none;
-  none.servers = {"127.0.0.1:9"};
-  http::resolver names(executor, std::move(none));
+  http::resolver names(executor, fakes::no_names());
   auto to = ptclient::webtunnel_target_of(line);
   if (!to) co_return to.error();
   ptclient::webtunnel_limits limits{1s, 2s, 2s};
@@ -282,13 +275,7 @@ awaitable<void> upgrade_and_echo(tcp::socket peer) {
   if (read_ec) co_return;
   const auto answer = switching + "glued";
   (void)co_await asio::async_write(peer, asio::buffer(answer), net::as_result);
-  std::array<char, 4096> some{};
-  for (;;) {
-    const auto [ec, got] = co_await peer.async_read_some(asio::buffer(some), net::as_result);
-    if (ec) break;
-    const auto [wrote, sent] = co_await asio::async_write(peer, asio::buffer(some, got), net::as_result);
-    if (wrote) break;
-  }
+  co_await fakes::echo_on(peer);
 }
 
 awaitable<net::result<std::string>> through_nginx(const authority& by, std::string path, ptclient::outward how) {

@@ -31,7 +31,7 @@ struct machine {
   std::function<void(const event&)> on_event;
   std::optional<event_bus::listening> listener;
 
-  explicit machine(net::network_state at) : network(io.get_executor(), std::move(at)) {
+  explicit machine(net::network_state at, std::string bridge = {}) : network(io.get_executor(), std::move(at)) {
     settings.network.id = std::string(seeds::compiled().network);
     settings.network.root = home / "root.dsse.json";
     settings.sidecar.state = home / "state";
@@ -43,6 +43,7 @@ struct machine {
         config::url::parse(fmt::format("https://127.0.0.1:{}/secret/", silent.local_endpoint().port())).value();
     route.target = target;
     settings.routes.push_back(route);
+    if (!bridge.empty()) settings.bridges.push_back({base::sensitive(std::move(bridge)), "landfall"});
     auto made = engine::open(io.get_executor(), settings, base::system_clock(), {.demo = true, .network = &network});
     REQUIRE(made.has_value());
     heart = std::move(*made);
@@ -121,6 +122,22 @@ TEST_CASE("the machine slept in the middle of a race: it begins anew") {
   }));
   CHECK(here.count("network_changed") == 0);
   CHECK(here.count("race_ended") >= 1);
+}
+
+TEST_CASE("a peer that the VPN did not reach is the proxy's to reach, until the network is another one") {
+  machine here(fakes::network_with("192.0.2.1"), "obfs4 192.0.2.10:4443 cert=" + std::string(70, 'A') + " iat-mode=0");
+  const auto tunnels = here.heart->tunnels(); // as for the local proxy
+  const auto id = here.heart->add({{config::endpoint::parse("tcp://192.0.2.7:443").value()}, {}}).value();
+  const auto by_proxy = [&] { return fakes::run_on(here.io, here.heart->hand_over({.min = 1})).by_proxy.contains(id); };
+  CHECK_FALSE(by_proxy());
+  CHECK(fakes::run_on(here.io, here.heart->answer(report_outcome{id, false, {}})).status == 204);
+  CHECK(by_proxy());
+  CHECK(run(here, [&](const event& e) {
+    if (e.name == "lane_progress" && here.count("race_started") == 1)
+      here.network.move_to(fakes::network_with("198.51.100.1"));
+    return e.name == "race_started" && here.count("race_started") == 2;
+  }));
+  CHECK_FALSE(by_proxy());
 }
 
 TEST_CASE("a change that changes nothing is none") {

@@ -1,11 +1,14 @@
 // Which tunnel is taken, what replaces one that fails, and the bridge's CONNECT against Debian's tinyproxy.
 #include "sidecar/tunnel.hpp"
 
+#include "base/file.hpp"
 #include "net/deadline.hpp"
 #include "net/socket.hpp"
 #include "sidecar/socks_gate.hpp"
 #include "tests/fakes/process.hpp"
 #include "tests/fakes/run.hpp"
+#include "tests/fakes/virtual_clock.hpp"
+#include "tests/sidecar/folder.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/connect_pair.hpp>
@@ -32,10 +35,16 @@ wire::socks_destination place(std::string_view host, std::uint16_t port) {
   return wire::socks_destination::parse(host, port).value();
 }
 
-struct fake_clock final : base::clock {
-  base::steady_time now = base::steady_time(1000h);
-  [[nodiscard]] base::unix_time wall() const override { return 1'800'000'000; }
-  [[nodiscard]] base::steady_time steady() const override { return now; }
+constexpr base::unix_time start = 1'800'000'000;
+
+/// A set whose network is home, and what it has noted.
+struct tunnels {
+  fakes::virtual_clock clock{start};
+  tunnel_memory memory;
+  int noted = 0;
+  sidecar::tunnel_set set;
+  explicit tunnels(std::vector<tunnel> all)
+      : set(std::move(all), [] { return home; }, memory, [this] { ++noted; }, clock) {}
 };
 
 /// What a fake tunnel does, and how often it was asked.
@@ -110,7 +119,6 @@ awaitable<net::result<std::string>> greeted_behind(std::uint16_t bridge, std::st
 } // namespace
 
 TEST_CASE("the order of tunnels, as a network taught it") {
-  const base::steady_time start(1000h);
   struct event {
     std::chrono::seconds at;
     names failed;
@@ -139,33 +147,107 @@ TEST_CASE("the order of tunnels, as a network taught it") {
   for (const auto& row : table) {
     CAPTURE(row.name);
     tunnel_memory memory;
-    for (const auto& e : row.before) memory.record(home, {e.failed, e.good}, start + e.at);
-    CHECK(memory.order(home, {"direct", "bridge-1", "tor"}, start + row.now) == row.order);
-    CHECK(memory.order(cafe, {"direct", "bridge-1", "tor"}, start + row.now) == names{"direct", "bridge-1", "tor"});
+    for (const auto& e : row.before) memory.record(home, {e.failed, e.good}, start + e.at.count());
+    CHECK(memory.order(home, {"direct", "bridge-1", "tor"}, start + row.now.count()) == row.order);
+    CHECK(memory.order(cafe, {"direct", "bridge-1", "tor"}, start + row.now.count()) ==
+          names{"direct", "bridge-1", "tor"});
   }
 }
 
-TEST_CASE("no more networks are remembered than the most") {
+TEST_CASE("no more is remembered than the most; then the oldest goes") {
   tunnel_memory memory;
-  const base::steady_time start(1000h);
-  for (std::size_t i = 0; i <= tunnel_memory::max_networks; ++i)
-    memory.record(fallback::network_id{{static_cast<std::uint8_t>(i)}}, {{}, "tor"}, start);
-  CHECK(memory.order(fallback::network_id{{0}}, {"direct", "tor"}, start) == names{"direct", "tor"});
-  const fallback::network_id last{{static_cast<std::uint8_t>(tunnel_memory::max_networks)}};
-  CHECK(memory.order(last, {"direct", "tor"}, start) == names{"tor", "direct"});
+  const auto network = [](std::size_t i) {
+    return fallback::network_id{{static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8)}};
+  };
+  for (std::size_t i = 0; i <= tunnel_memory::max_remembered; ++i)
+    memory.record(network(i), {{}, "tor"}, start + static_cast<base::unix_time>(i));
+  const auto now = start + static_cast<base::unix_time>(tunnel_memory::max_remembered);
+  CHECK(memory.order(network(0), {"direct", "tor"}, now) == names{"direct", "tor"});
+  CHECK(memory.order(network(1), {"direct", "tor"}, now) == names{"tor", "direct"});
+  CHECK(memory.order(network(tunnel_memory::max_remembered), {"direct", "tor"}, now) == names{"tor", "direct"});
+}
+
+TEST_CASE("what is learnt again within a minute is not written again") {
+  tunnel_memory memory;
+  CHECK_FALSE(memory.record(home, {{"direct"}, {}}, start));
+  CHECK(memory.record(home, {{"direct"}, "tor"}, start));
+  CHECK_FALSE(memory.record(home, {{"direct"}, "tor"}, start + 59));
+  CHECK(memory.record(home, {{}, "tor"}, start + 60));
+  CHECK(memory.record(home, {{"tor"}, "direct"}, start + 61));
+}
+
+TEST_CASE("the memory of tunnels comes back from its file, and names nothing in it") {
+  fakes::folder folder;
+  tunnel_memory memory;
+  memory.record(home, {{"direct"}, "bridge-1"}, start);
+  memory.record(cafe, {{}, "tor"}, start - 1700);
+  REQUIRE(memory.save(folder.path(), start).has_value());
+  const auto text = base::read_file(folder.path() / "tunnels.json", tunnel_memory::max_text).value();
+  for (const char* name : {"direct", "bridge", "tor\"", "0100000000"}) CHECK(text.find(name) == text.npos);
+  const names configured{"direct", "bridge-1", "tor"};
+  struct {
+    const char* name;
+    base::unix_time after;
+    names home, cafe;
+  } const table[] = {
+      {"at once", 0, {"bridge-1", "tor", "direct"}, {"tor", "direct", "bridge-1"}},
+      {"the failure is over", 180, {"bridge-1", "direct", "tor"}, configured},
+      {"half an hour later", 1800, configured, configured},
+      {"the clock was set back", -3600, configured, configured},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.name);
+    names complaints;
+    const auto again = tunnel_memory::load(folder.path(), start + row.after, complaints);
+    CHECK(complaints.empty());
+    CHECK(again.order(home, configured, start + row.after) == row.home);
+    CHECK(again.order(cafe, configured, start + row.after) == row.cafe);
+  }
+}
+
+TEST_CASE("a damaged memory of tunnels is set aside") {
+  const std::string key(32, 'a');
+  struct {
+    const char* name;
+    std::string text;
+    bool good;
+  } const table[] = {
+      {"nothing in it", R"({"spec":1,"tunnels":{}})", true},
+      {"one", fmt::format(R"({{"spec":1,"tunnels":{{"{}":{{"good":true,"at":1}}}}}})", key), true},
+      {"half a text", R"({"spec":1,"tun)", false},
+      {"another version", R"({"spec":2,"tunnels":{}})", false},
+      {"no object", "[]", false},
+      {"no tunnels", R"({"spec":1})", false},
+      {"a name as key", R"({"spec":1,"tunnels":{"tor":{"good":true,"at":1}}})", false},
+      {"no time", fmt::format(R"({{"spec":1,"tunnels":{{"{}":{{"good":true}}}}}})", key), false},
+      {"before time", fmt::format(R"({{"spec":1,"tunnels":{{"{}":{{"good":true,"at":-1}}}}}})", key), false},
+      {"too long", std::string(tunnel_memory::max_text + 1, ' '), false},
+  };
+  for (const auto& row : table) {
+    CAPTURE(row.name);
+    fakes::folder folder;
+    const auto file = folder.path() / "tunnels.json";
+    REQUIRE(base::write_file(file, row.text).has_value());
+    names complaints;
+    (void)tunnel_memory::load(folder.path(), start, complaints);
+    CHECK(complaints.empty() == row.good);
+    CHECK(std::filesystem::exists(file) == row.good);
+    CHECK(std::filesystem::exists(file.string() + ".damaged") != row.good);
+  }
 }
 
 TEST_CASE("a tunnel that fails is replaced before the answer, and for the next connection") {
-  fake_clock clock;
   script direct{"direct"}, bridge{"bridge-1", true};
   direct.fails = outcome::timed_out;
-  sidecar::tunnel_set set({fake(direct), fake(bridge)}, [] { return home; }, clock);
+  tunnels all({fake(direct), fake(bridge)});
+  auto& set = all.set;
   CHECK(fakes::run(connect(set, place("192.0.2.7", 443))) == outcome::won);
   CHECK(direct.asked == 1);
   CHECK(fakes::run(connect(set, place("192.0.2.8", 443))) == outcome::won);
   CHECK(direct.asked == 1); // not even tried
   CHECK(bridge.asked == 2);
-  clock.now += 31min;
+  CHECK(all.noted == 1);
+  all.clock.advance(31min);
   direct.fails.reset();
   CHECK(fakes::run(connect(set, place("192.0.2.7", 443))) == outcome::won);
   CHECK(direct.asked == 2);
@@ -175,23 +257,22 @@ TEST_CASE("a tunnel that fails is replaced before the answer, and for the next c
 }
 
 TEST_CASE("where every tunnel fails the last one's reason is told") {
-  fake_clock clock;
   script direct{"direct"}, bridge{"bridge-1", true};
   direct.fails = outcome::refused;
   bridge.fails = outcome::unreachable;
-  sidecar::tunnel_set set({fake(direct), fake(bridge)}, [] { return home; }, clock);
-  CHECK(fakes::run(connect(set, place("192.0.2.7", 443))) == outcome::unreachable);
+  tunnels all({fake(direct), fake(bridge)});
+  CHECK(fakes::run(connect(all.set, place("192.0.2.7", 443))) == outcome::unreachable);
+  CHECK(all.noted == 0);
 }
 
 TEST_CASE("a name takes no tunnel that would have to look it up here") {
-  fake_clock clock;
   script direct{"direct"}, bridge{"bridge-1", true};
-  sidecar::tunnel_set both({fake(direct), fake(bridge)}, [] { return home; }, clock);
+  tunnels together({fake(direct), fake(bridge)}), single({fake(direct)});
+  auto &both = together.set, &alone = single.set;
   const auto name = place("relay.example.org", 443);
   CHECK(both.takes(name));
   CHECK(fakes::run(connect(both, name)) == outcome::won);
   CHECK(direct.asked == 0);
-  sidecar::tunnel_set alone({fake(direct)}, [] { return home; }, clock);
   CHECK_FALSE(alone.takes(name));
   CHECK(alone.takes(place("192.0.2.7", 443)));
   CHECK(fakes::run(connect(alone, name)) == outcome::unreachable);

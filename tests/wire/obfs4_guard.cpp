@@ -133,3 +133,26 @@ TEST_CASE("a distribution is drawn from as it says") {
     CHECK(counts.empty());
   }
 }
+
+TEST_CASE("the seed by which 64 MiB are sent in the iat modes: short pauses and long lengths, as its file says") {
+  const auto known = read_vector("obfs4_short_pauses.txt");
+  const auto digest = crypto::sha256(known.at("said"));
+  crypto::siphash_drbg::seed seed{};
+  std::copy_n(digest.bytes.begin(), seed.size(), seed.begin());
+  CHECK(known.at("seed") == base::to_hex({reinterpret_cast<const char*>(seed.data()), seed.size()}));
+  const wire::obfs4_shape shape(seed);
+  const auto look = [](const wire::obfs4_distribution& table, std::string& values, double& mean) {
+    for (const auto& [value, p] : table.probabilities()) {
+      values += (values.empty() ? "" : " ") + std::to_string(value);
+      mean += value * p;
+    }
+  };
+  std::string pauses, lengths;
+  double pause = 0, length = 0;
+  look(shape.pauses, pauses, pause);
+  look(shape.lengths, lengths, length);
+  CHECK(pauses == known.at("pauses"));
+  CHECK(lengths == known.at("lengths"));
+  CHECK(pause == doctest::Approx(8.45).epsilon(0.001));
+  CHECK(length == doctest::Approx(939.0).epsilon(0.001));
+}
