@@ -95,15 +95,15 @@ url = "http://{net.host}/"
     def memory(self) -> dict[str, dict[str, int]]:
         """Of `landfall run` and its tor, once it has the list."""
         self.forget(kept_tor=True)
-        sidecar = subprocess.Popen([self.program, "run", "-c", self.configuration], env=self.environment, stdin=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)  # fmt: skip
+        told = self.folder / "told"
+        with told.open("w") as out:
+            sidecar = subprocess.Popen([self.program, "run", "-c", self.configuration], env=self.environment, stdin=subprocess.DEVNULL, stderr=out)
         try:
             end = time.monotonic() + LIMIT
-            asked = None
-            while asked is None or asked.returncode != 0:
-                assert time.monotonic() < end, "no list"
-                asked = subprocess.run([self.program, "peers", "-c", self.configuration, "--timeout", "60"], env=self.environment,
-                                       capture_output=True, check=False)  # fmt: skip
+            while "ready: " not in told.read_text():  # before, `landfall peers` would find the list by itself
+                assert sidecar.poll() is None and time.monotonic() < end, told.read_text()
+                time.sleep(0.01)
+            subprocess.run([self.program, "peers", "-c", self.configuration, "--timeout", "90"], env=self.environment, capture_output=True, check=True)
             (child,) = Path(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children").read_text().split()
             return {"landfall": measure.memory_kb(sidecar.pid), "its tor": measure.memory_kb(int(child))}
         finally:
