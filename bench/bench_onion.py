@@ -51,12 +51,13 @@ class Network:
         self.host = (service / "hostname").read_text().strip()
         self.path = f"/v1/{lab.NETWORK}/public-0/list"
         self.lines = tor_network.CLIENT + net.authorities
-        self.root, self.name, self.free_port, self.control = publisher.root, lab.NETWORK, lab.free_port, tor_network.Control
+        self.root, self.name, self.free_port = publisher.root, lab.NETWORK, lab.free_port
+        self.control, self.until = tor_network.Control, tor_network.until
 
 
 class Ours:
     def __init__(self, net: Network) -> None:
-        self.folder = net.folder / "ours"
+        self.net, self.folder = net, net.folder / "ours"
         self.folder.mkdir(mode=0o700)
         self.state, self.program = self.folder / "state", os.environ["LANDFALL_BIN"]
         torrc = self.folder / "lab-torrc"
@@ -99,10 +100,8 @@ url = "http://{net.host}/"
         with told.open("w") as out:
             sidecar = subprocess.Popen([self.program, "run", "-c", self.configuration], env=self.environment, stdin=subprocess.DEVNULL, stderr=out)
         try:
-            end = time.monotonic() + LIMIT
-            while "ready: " not in told.read_text():  # before, `landfall peers` would find the list by itself
-                assert sidecar.poll() is None and time.monotonic() < end, told.read_text()
-                time.sleep(0.01)
+            # Before, `landfall peers` would find the list by itself.
+            self.net.until(lambda: "ready: " in told.read_text(), lambda: f"not ready: {told.read_text()}", LIMIT, 0.01)
             subprocess.run([self.program, "peers", "-c", self.configuration, "--timeout", "90"], env=self.environment, capture_output=True, check=True)
             (child,) = Path(f"/proc/{sidecar.pid}/task/{sidecar.pid}/children").read_text().split()
             return {"landfall": measure.memory_kb(sidecar.pid), "its tor": measure.memory_kb(int(child))}
@@ -140,13 +139,13 @@ Log notice stdout
             measure.stop(process)
 
     def bootstrapped(self, process: "subprocess.Popen[bytes]", port: int) -> None:
-        control = None
-        while control is None:
+        def connect() -> Any:
             assert process.poll() is None, "tor has ended"
-            with contextlib.suppress(OSError, AssertionError):
-                control = self.net.control(port, self.folder / "cookie")
-                break
-            time.sleep(0.01)
+            with contextlib.suppress(OSError):
+                return self.net.control(port, self.folder / "cookie")
+            return None
+
+        control = self.net.until(connect, lambda: "no control port", LIMIT, 0.01)
         control.patience(LIMIT)
         control.ask("SETEVENTS STATUS_CLIENT")
         at = control.ask("GETINFO status/bootstrap-phase")[0]
