@@ -68,6 +68,7 @@ class Bridges(unittest.TestCase):
 
 
 from test_onion import Onion  # noqa: E402, F401  the same network: starting one takes 20 s
+from test_onion_ways import Ways  # noqa: E402, F401
 from test_publish import Publish  # noqa: E402, F401
 
 if __name__ == "__main__":
