@@ -36,13 +36,11 @@ public:
         network_(executor, folder_, base::system_clock(), progress_) {}
 
   std::vector<std::string> story() const override {
-    return {
-        "A small internet on loopback: three landfall-servers, one of them an onion service in a private Tor network, "
-        "and a censor:",
-        fmt::format("  direct  to server-a: {}", explain(closed[0])),
-        fmt::format("  front   to {}, behind it the host that nobody sees: {}", front_name, explain(closed[1])),
-        "  onion   through tor to a server that has no address: the censor sees relays of Tor, and lets them be",
-        "The Tor network is built now, of real programs; that takes about twenty seconds:"};
+    return {"A small internet on loopback: a private Tor network, three landfall-servers, and a censor:",
+            fmt::format("  direct  to server-a: {}", explain(closed[0])),
+            fmt::format("  front   to {}: {}", front_name, explain(closed[1])),
+            "  onion   through Tor to a server that has no address: the censor lets relays of Tor be",
+            "The Tor network is built first, of real programs, in about twenty seconds:"};
   }
   awaitable<result<void>> build(net::scope& life) override {
     if (auto made = base::private_folder(folder_); !made) co_return made.error();
@@ -128,10 +126,8 @@ boost::json::object onion_internet::told() const {
 std::vector<std::string> onion_internet::moral() const {
   if (phases_.empty()) return {"tor was not needed."};
   const auto &first = phases_.front(), &last = phases_.back();
-  return {
-      fmt::format("The sidecar started tor {} after the race began, when nothing before it had won; {} later it was "
-                  "at {} %.",
-                  duration_text(first.ms), duration_text(last.ms - first.ms), last.at.percent)};
+  return {fmt::format("tor was started {} into the race, when nothing else had won, and was at {} % {} later.",
+                      duration_text(first.ms), last.at.percent, duration_text(last.ms - first.ms))};
 }
 
 } // namespace

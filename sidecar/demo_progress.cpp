@@ -13,10 +13,14 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds between_drawings{100}; ///< tenths of seconds are shown
+constexpr std::chrono::seconds between_drawings{1};
 
 milliseconds between(base::steady_time from, base::steady_time to) {
   return std::chrono::duration_cast<milliseconds>(to - from);
+}
+
+std::string counting_text(milliseconds time) {
+  return fmt::format("{:3}   s", std::chrono::round<std::chrono::seconds>(time).count());
 }
 
 std::string seconds_text(milliseconds time) {
@@ -52,7 +56,8 @@ void demo_progress::draw() {
   if (!terminal_) return;
   std::vector<std::vector<std::string>> cells;
   for (const auto& one : steps_)
-    cells.push_back({seconds_text(one.took ? *one.took : between(one.begun, clock_.steady())), one.about});
+    cells.push_back(
+        {one.took ? seconds_text(*one.took) : counting_text(between(one.begun, clock_.steady())), one.about});
   rows_.draw(aligned(cells));
 }
 

@@ -3,6 +3,7 @@ listen on an address of loopback that it draws, so it may run beside others and 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -62,8 +63,8 @@ class Onion(DemoTest):
     def test_shows_it_live_on_a_terminal(self) -> None:
         status, out, told = self.on_terminal("--profile", "onion", "--once", patience=LIMIT)
         self.assertEqual(status, 0, told)
-        steps = set(re.findall(r"([0-9]+\.[0-9]) s +authorities and three relays", told))
-        self.assertGreater(len(steps), 10, "its seconds are counted")
+        counted = set(re.findall(r"([0-9]+)   s +authorities and three relays", told))
+        self.assertGreaterEqual(len(counted), 4, "its seconds are counted")
         shown = {int(percent) for percent in re.findall(r"onion +onion +tor: ([0-9]+) % [a-z_]+", told)}
         self.assertGreaterEqual(len(shown), 2, told[-4000:])
         self.assertRegex(told, r"onion +onion +won ")
@@ -85,11 +86,17 @@ class Onion(DemoTest):
         self.until(process, "^tor: [1-9]")  # the sidecar's own tor runs too
         children = [os.pidfd_open(pid) for pid in of_session(process.pid) if pid != process.pid]
         for child in children:
-            self.addCleanup(os.close, child)
+            self.addCleanup(self.end, child)
         self.assertEqual(len(children), TORS + 1 + 3)  # and three landfall-servers
         process.kill()
         for child in children:
             self.assertTrue(select.select([child], [], [], LIMIT)[0])
+
+    @staticmethod
+    def end(child: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(child, signal.SIGKILL)
+        os.close(child)
 
     def test_says_which_package_is_missing(self) -> None:
         process = self.start_onion("--once", environment={"PATH": "/nonexistent"})
