@@ -122,6 +122,8 @@ void tor::now(state next) {
 }
 
 void tor::at(const wire::bootstrap_phase& phase) {
+  // An event of before GETINFO was answered, read after it.
+  if (state_ == state::starting && phase_ && phase.progress < phase_->progress) return;
   if (options_.tell && phase_ != phase) options_.tell(phase);
   phase_ = phase;
   if (phase.progress == 100) in_a_row_ = 0;

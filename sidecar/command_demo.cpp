@@ -22,20 +22,24 @@ struct demo_flags {
 
 std::string profile_names() {
   std::string out;
-  for (const auto& one : demo_profiles()) out += fmt::format("{}{}", out.empty() ? "" : ", ", one.name);
-  return out;
+  for (const auto& one : demo_profiles()) out += fmt::format("{}, ", one.name);
+  return out + std::string(onion_profile.name);
 }
 
 std::string profile_list() {
   std::string out = "Profiles of the censor (docs/CENSOR.md):";
   for (const auto& one : demo_profiles()) out += fmt::format("\n  {:<17} {}", one.name, one.about);
-  return out;
+  return out + fmt::format("\nAnother one, which needs the package 'tor':\n  {:<17} {}", onion_profile.name,
+                           onion_profile.about);
 }
 
 int demo(const demo_flags& flags) {
   auto how = flags.how;
   const auto known = [&how](const demo_profile& one) { return one.name == how.profile; };
-  if (!how.profile.empty() && std::ranges::none_of(demo_profiles(), known))
+  const bool onion = known(onion_profile);
+  if (onion && flags.seed)
+    return complain(usage, "its censor draws nothing", "landfall demo --seed", "leave --seed out");
+  if (!how.profile.empty() && !onion && std::ranges::none_of(demo_profiles(), known))
     return complain(usage, fmt::format("there is no profile '{}'", how.profile), "landfall demo --profile",
                     "there are " + profile_names());
   how.seed = flags.seed ? *flags.seed : crypto::random_below(std::numeric_limits<std::uint32_t>::max());

@@ -47,7 +47,7 @@ using net::result;
 using tcp = net::asio::ip::tcp;
 
 constexpr std::chrono::seconds start_limit{10}; ///< for a server to listen; it needs a few milliseconds
-constexpr std::chrono::seconds race_limit{30};  ///< the whole deadline of a lane
+constexpr std::chrono::seconds race_limit{95};  ///< an onion lane has 90, others 30
 constexpr std::chrono::seconds ask_limit{35};   ///< discovery.py gives up after 30
 constexpr int peers_wanted = 8;
 constexpr std::size_t answer_depth = 4;
@@ -63,6 +63,14 @@ result<demo_listening> bridge_in(const std::string& line) {
   if (!parsed) return parsed.error();
   const auto port = parsed->where.reveal().port.value_or(0);
   return demo_listening{{net::asio::ip::address_v4::loopback(), port}, parsed->reveal()};
+}
+
+/// What an onion service says when it is ready: {"onion":"http://….onion/", …}
+result<demo_listening> onion_in(const std::string& line) {
+  const auto said = base::parse_json(line, answer_depth);
+  const auto url = said && said->is_object() ? text_in(said->as_object(), "onion") : std::string();
+  if (url.empty()) return fail(outcome::malformed, "landfall-server told no address of an onion service");
+  return demo_listening{{}, url};
 }
 
 /// What a server says when it is ready: {"listening":["127.0.0.1:41234"]}
@@ -89,7 +97,7 @@ public:
   [[nodiscard]] awaitable<void> play(int& status);
 
 private:
-  [[nodiscard]] awaitable<result<void>> set_up();
+  [[nodiscard]] awaitable<result<void>> set_up(net::scope& work);
   [[nodiscard]] result<void> prepare_files();
   [[nodiscard]] awaitable<result<demo_listening>> start_server(demo_server what);
   [[nodiscard]] result<std::unique_ptr<demo_child>> spawn_server(const demo_server& what);
@@ -128,7 +136,10 @@ result<std::unique_ptr<demo_child>> demo::spawn_server(const demo_server& what) 
                                      "--secret-file", in("secret"),
                                      "--tls-cert",    in(what.certificate + ".pem"),
                                      "--tls-key",     in(what.certificate + ".key")};
-  const auto& more = what.bridge ? bridge : web;
+  const std::vector<std::string> onion{"--onion",        "unix:" + (what.tor / "control").string(),
+                                       "--onion-key",    in(what.name + ".key"),
+                                       "--onion-listen", "unix:" + (what.tor / "site").string()};
+  const auto& more = what.kind == demo_server_kind::web ? web : what.kind == demo_server_kind::bridge ? bridge : onion;
   how.command.insert(how.command.end(), more.begin(), more.end());
   if (!what.host.empty()) how.command.insert(how.command.end(), {"--host", what.host});
   how.log = log_of(what.name);
@@ -140,7 +151,8 @@ awaitable<result<demo_listening>> demo::start_server(demo_server what) {
   if (!started) co_return started.error();
   servers_.push_back(std::move(*started));
   const auto line = co_await net::with_deadline(servers_.back()->read_line(), start_limit, base::stage::none);
-  if (line && what.bridge) co_return bridge_in(*line);
+  if (line && what.kind == demo_server_kind::bridge) co_return bridge_in(*line);
+  if (line && what.kind == demo_server_kind::onion) co_return onion_in(*line);
   if (line) co_return listening_in(*line);
   auto failure = line.error();
   failure.detail = fmt::format("landfall-server: {} {}", failure.detail, said_by(what.name));
@@ -172,6 +184,7 @@ result<void> demo::start_sidecar() {
                                       std::set<uid_t>{0, ::geteuid()});
   watching_.emplace(heart_->events(), [this](const event& happened) {
     table_.take(happened);
+    internet_->heard(happened);
     if (happened.name != "race_ended") return;
     has_ended_ = true;
     ended_.notify();
@@ -181,8 +194,11 @@ result<void> demo::start_sidecar() {
 
 // What suspends is kept apart from what builds lists and aggregates: g++ 12 may destroy such temporaries of a coroutine
 // twice.
-awaitable<result<void>> demo::set_up() {
+awaitable<result<void>> demo::set_up(net::scope& work) {
   if (auto prepared = prepare_files(); !prepared) co_return prepared.error();
+  auto building = internet_->build(work);
+  const auto built = co_await std::move(building);
+  if (!built) co_return built.error();
   std::vector<demo_listening> servers;
   const auto wanted = internet_->servers();
   for (const auto& one : wanted) {
@@ -190,7 +206,12 @@ awaitable<result<void>> demo::set_up() {
     if (!at) co_return at.error();
     servers.push_back(*at);
   }
-  co_return internet_->open(servers);
+  if (auto opened = internet_->open(servers); !opened) co_return opened.error();
+  work.spawn(internet_->run());
+  auto settling = internet_->settle();
+  auto settled = co_await std::move(settling);
+  if (settled) settled = start_sidecar();
+  co_return settled;
 }
 
 result<void> demo::prepare_files() {
@@ -304,12 +325,8 @@ awaitable<int> demo::show() {
 awaitable<void> demo::play(int& status) {
   for (const auto& line : internet_->story()) fmt::print(stderr, "{}\n", line);
   net::scope work(executor_);
-  auto ready = co_await set_up();
-  if (ready) {
-    work.spawn(internet_->run());
-    co_await internet_->settle();
-    ready = start_sidecar();
-  }
+  auto setting_up = set_up(work);
+  const auto ready = co_await std::move(setting_up);
   if (ready) {
     work.spawn(api_->run());
     work.spawn(heart_->run());
@@ -337,6 +354,13 @@ awaitable<void> until_end(demo& one, stop_watch& stop, int& status) {
   co_await both.join();
 }
 
+result<std::unique_ptr<demo_internet>> make_internet(net::asio::any_io_executor executor, const demo_options& how,
+                                                     const fs::path& folder) {
+  if (how.profile.empty()) return make_small_internet(executor);
+  if (how.profile == onion_profile.name) return make_onion_internet(executor, folder);
+  return make_censored_internet(executor, how.profile, how.seed);
+}
+
 } // namespace
 
 int run_demo(demo_options how) {
@@ -345,15 +369,9 @@ int run_demo(demo_options how) {
   if (!stop) return complain(stop.error());
   auto folder = scratch_folder::make("landfall-demo");
   if (!folder) return complain(folder.error());
-  std::unique_ptr<demo_internet> internet;
-  if (how.profile.empty()) {
-    internet = make_small_internet(io.get_executor());
-  } else {
-    auto made = make_censored_internet(io.get_executor(), how.profile, how.seed);
-    if (!made) return complain(made.error());
-    internet = std::move(*made);
-  }
-  demo one(io.get_executor(), std::move(how), std::move(internet), std::move(*folder));
+  auto internet = make_internet(io.get_executor(), how, folder->path());
+  if (!internet) return complain(internet.error());
+  demo one(io.get_executor(), std::move(how), std::move(*internet), std::move(*folder));
   int status = no_peers;
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);

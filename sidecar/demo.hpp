@@ -17,7 +17,7 @@ namespace landfall::sidecar {
 struct demo_options {
   bool once = false;      ///< end when discovery.py has its peers; otherwise stay up until SIGINT or SIGTERM
   bool json = false;      ///< one object on stdout instead of text
-  std::string profile{};  ///< of demo_profiles(); empty: the small internet
+  std::string profile{};  ///< of demo_profiles(), or onion_profile; empty: the small internet
   std::uint64_t seed = 0; ///< of everything that the profile's censor draws
 };
 

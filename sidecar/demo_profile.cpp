@@ -92,12 +92,15 @@ public:
 
   std::vector<std::string> story() const override;
   std::vector<demo_server> servers() const override {
-    return {{"server-a", "server"}, {"server-b", "server"}, {"front", "front", inner_name}, {"bridge", "", "", true}};
+    return {{"server-a", "server"},
+            {"server-b", "server"},
+            {"front", "front", inner_name},
+            {"bridge", "", "", demo_server_kind::bridge}};
   }
   result<void> open(const std::vector<demo_listening>& servers) override;
   std::string routes(const std::string& secret) const override;
   awaitable<void> run() override;
-  awaitable<void> settle() override;
+  awaitable<result<void>> settle() override;
   boost::json::object told() const override;
   std::vector<std::string> moral() const override;
 
@@ -192,10 +195,11 @@ awaitable<result<std::size_t>> censored_internet::look_up() {
 
 /// A browser in the same house has visited a site of the CDN, as browsers do. A censor that lets nobody connect to
 /// addresses that were not looked up in the open (IR-2022) has heard of this one.
-awaitable<void> censored_internet::settle() {
+awaitable<result<void>> censored_internet::settle() {
   auto asking = look_up();
   const auto heard = co_await net::with_deadline(std::move(asking), look_up_limit, base::stage::resolve);
   (void)heard; // whatever the censor made of it
+  co_return result<void>();
 }
 
 boost::json::object censored_internet::told() const {

@@ -63,7 +63,6 @@ public:
     for (auto& one : open_) all.spawn(one->run());
     co_await all.join();
   }
-  awaitable<void> settle() override { co_return; }
   boost::json::object told() const override { return {}; }
   std::vector<std::string> moral() const override { return {}; }
 
@@ -76,6 +75,9 @@ private:
 };
 
 } // namespace
+
+awaitable<result<void>> demo_internet::build(net::scope&) { co_return result<void>(); }
+awaitable<result<void>> demo_internet::settle() { co_return result<void>(); }
 
 std::unique_ptr<demo_internet> make_small_internet(net::asio::any_io_executor executor) {
   return std::make_unique<small_internet>(std::move(executor));

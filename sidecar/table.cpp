@@ -66,6 +66,7 @@ void lane_table::take(const event& happened) {
   const auto& data = happened.data;
   if (happened.name == "race_started") {
     lanes_.clear();
+    tor_.clear();
     headline_ = fmt::format("race {}", number_in(data, "race", 0));
   } else if (happened.name == "lane_started") {
     auto& one = lane_of(happened);
@@ -79,8 +80,7 @@ void lane_table::take(const event& happened) {
     one.ms = number_in(data, "ms", -1);
     one.error = text_in(data, "error");
   } else if (happened.name == "transport") {
-    transport_ = fmt::format("{}: {}", text_in(data, "transport"), text_in(data, "what"));
-    if (const auto detail = text_in(data, "detail"); !detail.empty()) transport_ += ": " + detail;
+    take_transport(text_in(data, "transport"), text_in(data, "what"), text_in(data, "detail"));
   } else if (happened.name == "race_ended") {
     transport_.clear();
     const auto won = text_in(data, "won");
@@ -89,9 +89,22 @@ void lane_table::take(const event& happened) {
   terminal_ ? draw(lines()) : say(happened);
 }
 
+void lane_table::take_transport(const std::string& who, const std::string& what, const std::string& detail) {
+  if (what == "bootstrap") { // the detail says it all: "tor: 45 % requesting_descriptors"
+    tor_ = fmt::format("{}: {}", who, detail);
+    return;
+  }
+  transport_ = fmt::format("{}: {}", who, what);
+  if (!detail.empty()) transport_ += ": " + detail;
+}
+
 std::vector<std::string> lane_table::lines() const {
   std::vector<std::vector<std::string>> cells;
-  for (const auto& one : lanes_) cells.push_back({one.route, one.kind, one.state, duration_text(one.ms), one.error});
+  for (const auto& one : lanes_) {
+    const bool waits_for_tor = one.kind == "onion" && (one.state == "trying" || one.state == "handshake");
+    const auto& state = waits_for_tor && !tor_.empty() ? tor_ : one.state;
+    cells.push_back({one.route, one.kind, state, duration_text(one.ms), one.error});
+  }
   auto out = aligned(cells);
   if (!headline_.empty()) out.insert(out.begin(), base::printable(headline_));
   if (!transport_.empty()) out.push_back(base::printable(transport_));
@@ -118,7 +131,7 @@ void lane_table::say(const event& happened) {
     line = fmt::format("{}: {} after {}", one.route, one.state, duration_text(one.ms));
     if (!one.error.empty()) line += ": " + one.error;
   } else if (happened.name == "transport") {
-    line = transport_;
+    line = text_in(happened.data, "what") == "bootstrap" ? tor_ : transport_;
   } else if (happened.name == "race_ended") {
     line = headline_;
   } else if (happened.name != "race_started" && happened.name != "lane_progress") {

@@ -32,13 +32,15 @@ private:
     std::string error;
   };
   [[nodiscard]] lane& lane_of(const event& happened);
+  void take_transport(const std::string& who, const std::string& what, const std::string& detail);
   [[nodiscard]] std::vector<std::string> lines() const;
   void say(const event& happened);
   std::FILE* out_;
   bool terminal_;
   std::vector<lane> lanes_;
   std::string headline_;
-  std::string transport_; ///< what a program on the way told last: how far tor is
+  std::string transport_; ///< what a program on the way told last
+  std::string tor_;       ///< how far tor is: what onion lanes wait for
   std::size_t drawn_ = 0;
 };
 

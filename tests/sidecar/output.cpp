@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <pty.h>
 #include <unistd.h>
@@ -63,8 +64,37 @@ TEST_CASE("what a program on the way tells is said, and shown as long as the rac
       {"transport", object(R"({"transport":"tor","what":"bootstrap","detail":"14 % handshake"})")},
       {"transport", object(R"({"transport":"obfs4","what":"ready","detail":""})")},
   };
-  CHECK(drawn(false, bootstrap) == "onion-1: trying\ntor: bootstrap: 14 % handshake\nobfs4: ready\n");
-  CHECK(drawn(true, bootstrap).ends_with("obfs4: ready\n"));
+  CHECK(drawn(false, bootstrap) == "onion-1: trying\ntor: 14 % handshake\nobfs4: ready\n");
+  CHECK(drawn(true, bootstrap).ends_with("onion-1  onion  tor: 14 % handshake\nobfs4: ready\n"));
+}
+
+TEST_CASE("an onion lane shows how far tor is for as long as it waits for tor, and no other lane does") {
+  const auto at = [](int percent) {
+    return sidecar::event{
+        "transport", {{"transport", "tor"}, {"what", "bootstrap"}, {"detail", fmt::format("{} % phase", percent)}}};
+  };
+  const auto stage = [](std::string_view name) {
+    return sidecar::event{"lane_progress", {{"race", 1}, {"route", "hidden"}, {"stage", name}}};
+  };
+  std::vector<sidecar::event> events{
+      {"lane_started", object(R"({"race":1,"route":"first","kind":"https"})")},
+      {"lane_started", object(R"({"race":1,"route":"hidden","kind":"onion"})")},
+  };
+  const auto then = [&events](std::vector<sidecar::event> more) {
+    events.insert(events.end(), more.begin(), more.end());
+    const auto text = drawn(true, events);
+    return text.substr(text.rfind("first"));
+  };
+  CHECK(then({}) == "first   https  trying\nhidden  onion  trying\n");
+  CHECK(then({at(10)}) == "first   https  trying\nhidden  onion  tor: 10 % phase\n");
+  CHECK(then({stage("handshake"), at(45)}) == "first   https  trying\nhidden  onion  tor: 45 % phase\n");
+  CHECK(then({at(100), stage("proxy")}) == "first   https  trying\nhidden  onion  proxy\n");
+  CHECK(then({{"lane_ended", object(R"({"route":"hidden","kind":"onion","outcome":"won","ms":3400,"error":""})")}}) ==
+        "first   https  trying\nhidden  onion  won     3.4 s\n");
+  CHECK(then({{"race_started", object(R"({"race":2})")},
+              {"lane_started", object(R"({"race":2,"route":"first","kind":"https"})")},
+              {"lane_started", object(R"({"race":2,"route":"hidden","kind":"onion"})")}}) ==
+        "first   https  trying\nhidden  onion  trying\n");
 }
 
 TEST_CASE("on a terminal a race is a table that is drawn over itself, in aligned columns") {
