@@ -32,6 +32,14 @@ constexpr net::patience ending{300ms, 400ms};
 
 base::failure no_tor(std::string why) { return fail(outcome::tor_bootstrap, std::move(why), stage::handshake); }
 
+/// Who reads "connection refused" would look for it in the network.
+base::failure of_port(std::string_view which, base::failure why) {
+  if (why.what == outcome::cancelled) return why;
+  const std::string said(why.detail.empty() ? base::explain(why.what) : why.detail);
+  why.detail = fmt::format("tor's {} port: {}", which, said);
+  return why;
+}
+
 /// What the child says is of no use to us, and may name bridges; but a full pipe would stop it.
 awaitable<void> drain(asio::posix::stream_descriptor& from) {
   std::array<char, 4096> buffer;
@@ -63,6 +71,10 @@ std::string said_of(const wire::bootstrap_phase& phase) {
   auto out = fmt::format("tor is at {} %", phase.progress);
   if (!phase.tag.empty()) out += fmt::format(" ({})", phase.tag);
   if (!phase.reason.empty()) out += fmt::format(": {}", phase.reason);
+  if (phase.tag == "conn_pt" || phase.tag == "conn_done_pt")
+    out += "; its transport runs, and no bridge answers";
+  else if (phase.tag.starts_with("conn"))
+    out += "; no relay, or bridge, answers";
   return out;
 }
 
@@ -218,7 +230,7 @@ awaitable<result<void>> tor::keep(control_tor& what) {
   control_options options{what.where, {}, {}};
   auto opening = control::open(std::move(options));
   auto connection = co_await std::move(opening);
-  if (!connection) co_return connection.error();
+  if (!connection) co_return of_port("control", std::move(connection).error());
   auto asking = (*connection)->get_info("net/listeners/socks");
   const auto listeners = co_await std::move(asking);
   if (!listeners) co_return listeners.error();
@@ -247,7 +259,9 @@ awaitable<result<void>> tor::keep(socks_tor& what) {
   socks_ = what.where;
   wire::bootstrap_phase done;
   done.progress = 100;
-  at(done);
+  phase_ = done; // told to nobody: that it listens at all is not known
+  in_a_row_ = 0;
+  now(state::ready);
   for (;;) {
     auto waiting = asked_.wait();
     const auto waited = co_await std::move(waiting);
@@ -285,14 +299,31 @@ awaitable<result<net::stream_ptr>> tor::open(wire::socks_destination to, std::st
     auto connecting =
         net::with_deadline(connect(to, fmt::format("{}-{}", isolation, tried)), options_.circuit, stage::proxy);
     auto stream = co_await std::move(connecting);
-    if (stream || stream.error().what != outcome::timed_out || tried == options_.circuits) co_return stream;
+    if (stream || stream.error().what != outcome::timed_out) co_return stream;
+    if (tried == options_.circuits)
+      co_return fail(outcome::timed_out,
+                     fmt::format("none of {} circuits reached it within {} ms", tried, options_.circuit.count()),
+                     stage::proxy);
   }
+}
+
+awaitable<base::failure> tor::judge(base::failure why) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const bool cut = why.what == outcome::reset_before_hello || why.what == outcome::reset_after_hello ||
+                   why.what == outcome::stalled_after_bytes;
+  if (!cut) co_return why;
+  // By its listener, which closes with the streams: the keeper may hear of its end later than they do.
+  auto connecting = net::with_deadline(connect_local(socks_), options_.circuit, stage::proxy);
+  const auto listens = co_await std::move(connecting);
+  if (!listens && listens.error().what == outcome::cancelled) co_return listens.error();
+  if (!listens) co_return fail(outcome::proxy_failed, "tor has ended", stage::proxy);
+  co_return fail(outcome::unreachable, "the other end, or a relay on the way, has cut the stream through tor", why.at);
 }
 
 awaitable<result<net::stream_ptr>> tor::connect(wire::socks_destination to, std::string isolation) {
   auto connecting = connect_local(socks_);
   auto stream = co_await std::move(connecting);
-  if (!stream) co_return stream.error();
+  if (!stream) co_return of_port("SOCKS", std::move(stream).error());
   wire::socks_credentials who{base::sensitive(std::move(isolation)), base::sensitive(std::string("landfall"))};
   auto asking = net::socks5_connect(**stream, std::move(to), std::move(who));
   const auto there = co_await std::move(asking);

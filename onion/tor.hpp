@@ -78,6 +78,10 @@ public:
   [[nodiscard]] awaitable<result<net::stream_ptr>> open(wire::socks_destination to, std::string isolation,
                                                         phase_fn tell = {});
 
+  /// What cut a stream that `open` gave, as far as can be told: no censor sees into it, so never a class that blames
+  /// one. proxy_failed: tor has ended; else unreachable, of the destination; other failures as they are.
+  [[nodiscard]] awaitable<base::failure> judge(base::failure why);
+
   [[nodiscard]] bool started() const noexcept { return starts_ > 0; }
   [[nodiscard]] const std::optional<wire::bootstrap_phase>& phase() const noexcept { return phase_; }
   [[nodiscard]] std::optional<pid_t> child() const noexcept { return child_; }

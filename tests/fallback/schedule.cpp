@@ -398,6 +398,7 @@ TEST_CASE("after a win one more lane runs on to be compared: which, and for how 
        250ms},
       {"one that the server answered wrongly is followed by another", {winner, refusing, silent()}, 2, 5000ms, 9000ms},
       {"but nothing conspicuous is started for it", {winner, kind(silent(), "bridge")}, std::nullopt, 0ms, 9000ms},
+      {"tor is not started for it", {winner, kind(silent({}, 2), "onion")}, std::nullopt, 0ms, 9000ms},
       {"nobody else, nothing to wait for", {winner}, std::nullopt, 0ms},
   };
   for (const auto& row : rows) {
