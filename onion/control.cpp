@@ -107,8 +107,9 @@ awaitable<result<std::string>> control::proof_of(wire::protocol_info info, contr
     if (!quoted) co_return quoted.error();
     co_return " " + *quoted;
   }
-  if (info.cookie && !file.empty()) {
-    auto making = cookie_proof(file, false);
+  // A file of the other side's choice would be told to it: any 32 bytes of ours, or the cookie of the real tor.
+  if (info.cookie && !options.cookie_file.empty()) {
+    auto making = cookie_proof(options.cookie_file, false);
     auto proof = co_await std::move(making);
     co_return proof;
   }
@@ -159,6 +160,7 @@ awaitable<result<void>> control::said(std::string command) {
 }
 
 awaitable<result<wire::control_reply>> control::exchange(std::string line) {
+  if (auto before = keep_events(); !before) co_return before.error();
   auto writing = stream_->write(asio::buffer(line));
   const auto written = co_await std::move(writing);
   base::wipe(line.data(), line.size());
@@ -186,6 +188,25 @@ awaitable<result<wire::control_reply>> control::next_event() {
   co_return event;
 }
 
+/// What has come already and was not asked for: events are kept, an answer would be taken for that of the next command.
+result<void> control::keep_events() {
+  for (;;) {
+    auto next = parser_.next();
+    if (!next) return next.error();
+    if (!*next) return {};
+    if (!(*next)->is_event()) return fail(outcome::malformed, "tor answers what nobody asked", stage::request);
+    keep_event(std::move(**next));
+  }
+}
+
+void control::keep_event(wire::control_reply event) {
+  if (events_.size() == max_kept_events) {
+    events_.pop_front();
+    ++lost_;
+  }
+  events_.push_back(std::move(event));
+}
+
 /// The next answer, events before it kept; or the next event, and an answer that nobody asked for is an error.
 awaitable<result<wire::control_reply>> control::read(bool event) {
   std::array<char, 4096> buffer;
@@ -195,20 +216,17 @@ awaitable<result<wire::control_reply>> control::read(bool event) {
     if (*next && (*next)->is_event() == event) co_return std::move(**next);
     if (*next && event) co_return fail(outcome::malformed, "tor answers what nobody asked", stage::request);
     if (*next) {
-      if (events_.size() == max_kept_events) {
-        events_.pop_front();
-        ++lost_;
-      }
-      events_.push_back(std::move(**next));
+      keep_event(std::move(**next));
       continue;
     }
     auto reading = stream_->read_some(asio::buffer(buffer));
     const auto size = co_await std::move(reading);
+    // Also what came in the turn in which we were cancelled: the next verb reads on from there.
+    if (size) parser_.take({buffer.data(), *size});
     const bool cancelled = co_await net::was_cancelled();
     if (cancelled) co_return fail(outcome::cancelled, {}, stage::request);
     if (!size) co_return size.error();
     if (*size == 0) co_return fail(outcome::reset_before_hello, "tor has closed its control port", stage::request);
-    parser_.take({buffer.data(), *size});
   }
 }
 

@@ -40,7 +40,7 @@ struct control_options {
 };
 
 /// A tor's cookie: a regular file of 32 bytes that is no link, owned by us, root, or the owner of its folder. Whoever
-/// answers on the port chooses the path, and with COOKIE also gets to see the content.
+/// answers on the port may have chosen the path.
 /// Errors: local_error, saying which of these it is not.
 [[nodiscard]] result<base::secret> read_cookie(const std::filesystem::path& file);
 
@@ -60,7 +60,7 @@ struct onion_added {
 class control {
 public:
   /// Connects and authenticates: nothing, SAFECOOKIE, the password, COOKIE, the first of these that is offered and
-  /// possible. Plain COOKIE comes last, since it tells the cookie to whoever answers.
+  /// possible. Plain COOKIE tells the cookie to whoever answers: last, and only for a file that the options name.
   [[nodiscard]] static awaitable<result<std::unique_ptr<control>>> open(control_options options);
   /// The same over a stream that stands, for tests.
   [[nodiscard]] static awaitable<result<std::unique_ptr<control>>> over(net::stream_ptr stream,
@@ -96,6 +96,8 @@ private:
   awaitable<result<wire::control_reply>> answer_to(std::string command);
   awaitable<result<wire::control_reply>> exchange(std::string line);
   awaitable<result<wire::control_reply>> read(bool event);
+  result<void> keep_events();
+  void keep_event(wire::control_reply event);
 
   net::stream_ptr stream_;
   wire::control_parser parser_;

@@ -1,3 +1,5 @@
+#include "onion/cookie.hpp"
+
 #include "onion/control.hpp"
 
 #include <fmt/format.h>
@@ -40,6 +42,14 @@ bool is_trusted_owner(uid_t owner, const std::filesystem::path& folder) {
 
 } // namespace
 
+result<base::secret> cookie_of(const cookie_facts& facts, base::secret content) {
+  if (!facts.regular) return no_cookie("is no regular file");
+  if (!facts.trusted) return no_cookie("belongs to another user");
+  if (facts.size != wire::control_cookie_size) return no_cookie("does not have 32 bytes");
+  if (content.reveal().size() != wire::control_cookie_size) return no_cookie("cannot be read");
+  return content;
+}
+
 result<base::secret> read_cookie(const std::filesystem::path& file) {
   if (!file.is_absolute()) return no_cookie("is not named by an absolute path");
   // Never a device that blocks or has effects when it is opened, never a link to something else of ours.
@@ -47,14 +57,15 @@ result<base::secret> read_cookie(const std::filesystem::path& file) {
   if (open.get() < 0)
     return no_cookie(errno == ELOOP ? "is a link" : fmt::format("cannot be read: {}", std::strerror(errno)));
   struct stat what{};
-  if (::fstat(open.get(), &what) != 0 || !S_ISREG(what.st_mode)) return no_cookie("is no regular file");
-  if (!is_trusted_owner(what.st_uid, file.parent_path())) return no_cookie("belongs to another user");
-  if (what.st_size != static_cast<off_t>(wire::control_cookie_size)) return no_cookie("does not have 32 bytes");
+  if (::fstat(open.get(), &what) != 0) return no_cookie("cannot be read");
+  const cookie_facts facts{S_ISREG(what.st_mode), is_trusted_owner(what.st_uid, file.parent_path()),
+                           static_cast<std::uint64_t>(what.st_size)};
   std::string content(wire::control_cookie_size, '\0');
-  const auto size = ::read(open.get(), content.data(), content.size());
-  base::secret out(std::move(content));
-  if (size != static_cast<ssize_t>(wire::control_cookie_size)) return no_cookie("cannot be read");
-  return out;
+  if (facts.regular && facts.trusted) {
+    const auto size = ::read(open.get(), content.data(), content.size());
+    content.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  }
+  return cookie_of(facts, base::secret(std::move(content)));
 }
 
 } // namespace landfall::onion

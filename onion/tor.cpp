@@ -33,10 +33,10 @@ constexpr net::patience ending{300ms, 400ms};
 base::failure no_tor(std::string why) { return fail(outcome::tor_bootstrap, std::move(why), stage::handshake); }
 
 /// Who reads "connection refused" would look for it in the network.
-base::failure of_port(std::string_view which, base::failure why) {
+base::failure of_control_port(base::failure why) {
   if (why.what == outcome::cancelled) return why;
   const std::string said(why.detail.empty() ? base::explain(why.what) : why.detail);
-  why.detail = fmt::format("tor's {} port: {}", which, said);
+  why.detail = fmt::format("tor's control port: {}", said);
   return why;
 }
 
@@ -97,10 +97,35 @@ std::optional<asio::ip::tcp::endpoint> socks_listener(const std::string& listene
   return std::nullopt;
 }
 
+template <class T> awaitable<void> keep_value(awaitable<result<T>> from, std::optional<result<T>>& into) {
+  auto value = co_await std::move(from);
+  into.emplace(std::move(value));
+}
+
+/// Circuits that are tried side by side, and what became of each. Never resized: who tries holds a reference.
+using attempts = std::vector<std::optional<result<net::stream_ptr>>>;
+
+/// A circuit that was too late says nothing of the others; any other end is of the destination.
+bool is_final(const result<net::stream_ptr>& end) { return end || end.error().what != outcome::timed_out; }
+
+bool is_settled(const attempts& tried) {
+  return std::ranges::any_of(tried, [](const auto& one) { return one && is_final(*one); }) ||
+         std::ranges::all_of(tried, [](const auto& one) { return one.has_value(); });
+}
+
+/// The stream, if one of them has it; else the first failure that says something.
+result<net::stream_ptr> taken(attempts& tried) {
+  for (auto& one : tried)
+    if (one && *one) return std::move(*one);
+  for (auto& one : tried)
+    if (one && is_final(*one) && one->error().what != outcome::cancelled) return std::move(*one);
+  return fail(outcome::timed_out, "no circuit to there", stage::proxy);
+}
+
 } // namespace
 
 tor::tor(asio::any_io_executor executor, tor_options options)
-    : executor_(executor), options_(std::move(options)), asked_(executor), changed_(executor) {}
+    : executor_(executor), options_(std::move(options)), asked_(executor), changed_(executor), renewed_(executor) {}
 tor::~tor() = default;
 
 void tor::now(state next) {
@@ -117,8 +142,9 @@ void tor::at(const wire::bootstrap_phase& phase) {
 
 awaitable<void> tor::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
+  bool again = false;
   for (;;) {
-    while (!wanted_) {
+    while (!wanted_ && !again) {
       auto waiting = asked_.wait();
       const auto waited = co_await std::move(waiting);
       if (!waited) co_return;
@@ -126,12 +152,15 @@ awaitable<void> tor::run() {
     wanted_ = false;
     ++starts_;
     phase_.reset();
-    now(state::starting);
+    if (!again) now(state::starting);
     auto keeping = std::visit([this](auto& what) { return keep(what); }, options_.kind);
     auto ended = co_await std::move(keeping);
     const bool cancelled = co_await net::was_cancelled();
     why_ = ended ? no_tor("tor has ended") : std::move(ended).error();
-    now(state::failed);
+    // Of a tor of others that was ready the SOCKS port may work all the same: no stream fails for a connection that
+    // none of them needs.
+    again = state_ == state::ready && std::holds_alternative<control_tor>(options_.kind);
+    if (!again) now(state::failed);
     if (cancelled) co_return;
     const auto doubled = first_pause * (1 << std::min<std::uint64_t>(in_a_row_++, 6));
     auto resting = net::sleep_for(std::min<std::chrono::steady_clock::duration>(doubled, longest_pause));
@@ -170,13 +199,9 @@ awaitable<result<void>> tor::keep_child(managed_tor& what, net::child_process& c
   auto listening = (*connection)->set_events({"STATUS_CLIENT"});
   const auto listened = co_await std::move(listening);
   if (!listened) co_return listened.error();
-  auto setting = (*connection)->set_conf(tor_settings(what.ways));
+  auto setting = configure(**connection);
   const auto set = co_await std::move(setting);
   if (!set) co_return set.error();
-  // After the settings: at a SETCONF tor reads its folder of keys anew, and forgets those that came another way.
-  auto adding = add_keys(**connection);
-  const auto added = co_await std::move(adding);
-  if (!added) co_return added.error();
   socks_ = what.folder.socks();
   auto following = bootstrap(**connection);
   auto followed = co_await std::move(following);
@@ -209,6 +234,47 @@ awaitable<result<void>> tor::add_keys(control& connection) {
   co_return result<void>{};
 }
 
+awaitable<result<void>> tor::configure(control& connection) {
+  stale_ = false;
+  auto setting = connection.set_conf(tor_settings(std::get<managed_tor>(options_.kind).ways));
+  const auto set = co_await std::move(setting);
+  if (!set) co_return set.error();
+  // After the settings: at a SETCONF tor reads its folder of keys anew, and forgets those that came another way.
+  auto adding = add_keys(connection);
+  auto added = co_await std::move(adding);
+  co_return added;
+}
+
+const tor_ways* tor::ways() const noexcept {
+  const auto* ours = std::get_if<managed_tor>(&options_.kind);
+  return ours ? &ours->ways : nullptr;
+}
+
+void tor::use(tor_ways ways) {
+  auto* ours = std::get_if<managed_tor>(&options_.kind);
+  if (ours == nullptr || ours->ways == ways) return;
+  ours->ways = std::move(ways);
+  stale_ = true;
+  renewed_.notify();
+}
+
+/// nullopt: there are new ways to be set, and the connection is free for that.
+awaitable<result<std::optional<wire::control_reply>>> tor::event_or_new_ways(control& connection) {
+  std::optional<result<wire::control_reply>> event;
+  std::optional<result<void>> renewed;
+  net::scope either(executor_);
+  either.spawn(keep_value(connection.next_event(), event));
+  either.spawn(keep_value(renewed_.wait(), renewed));
+  co_await either.wait();
+  const bool cancelled = co_await net::was_cancelled();
+  either.cancel();
+  co_await either.join();
+  if (cancelled) co_return fail(outcome::cancelled, {}, stage::handshake);
+  if (event && *event) co_return std::move(**event);
+  if (event && event->error().what != outcome::cancelled) co_return event->error();
+  co_return std::nullopt;
+}
+
 /// Follows the phases until the connection ends, which is the failure. Cancelled: cancelled.
 awaitable<result<void>> tor::bootstrap(control& connection) {
   auto asking = connection.get_info("status/bootstrap-phase");
@@ -218,11 +284,17 @@ awaitable<result<void>> tor::bootstrap(control& connection) {
   for (;;) {
     if (!phase) co_return phase.error();
     if (*phase) at(**phase);
-    auto waiting = connection.next_event();
+    phase = std::optional<wire::bootstrap_phase>();
+    if (stale_) {
+      auto setting = configure(connection);
+      const auto set = co_await std::move(setting);
+      if (!set) co_return set.error();
+    }
+    auto waiting = event_or_new_ways(connection);
     const auto event = co_await std::move(waiting);
     if (!event && event.error().what == outcome::cancelled) co_return event.error();
     if (!event) co_return no_tor("tor has ended, or closed its control port");
-    phase = wire::bootstrap_phase::parse(event->lines.front().text);
+    if (*event) phase = wire::bootstrap_phase::parse((*event)->lines.front().text);
   }
 }
 
@@ -230,7 +302,7 @@ awaitable<result<void>> tor::keep(control_tor& what) {
   control_options options{what.where, {}, {}};
   auto opening = control::open(std::move(options));
   auto connection = co_await std::move(opening);
-  if (!connection) co_return of_port("control", std::move(connection).error());
+  if (!connection) co_return of_control_port(std::move(connection).error());
   auto asking = (*connection)->get_info("net/listeners/socks");
   const auto listeners = co_await std::move(asking);
   if (!listeners) co_return listeners.error();
@@ -295,16 +367,35 @@ awaitable<result<net::stream_ptr>> tor::open(wire::socks_destination to, std::st
   if (!ready && ready.error().what == outcome::timed_out)
     co_return no_tor(phase_ ? said_of(*phase_) : std::string("tor has not answered yet"));
   if (!ready) co_return ready.error();
-  for (int tried = 1;; ++tried) {
-    auto connecting =
-        net::with_deadline(connect(to, fmt::format("{}-{}", isolation, tried)), options_.circuit, stage::proxy);
-    auto stream = co_await std::move(connecting);
-    if (stream || stream.error().what != outcome::timed_out) co_return stream;
-    if (tried == options_.circuits)
-      co_return fail(outcome::timed_out,
-                     fmt::format("none of {} circuits reached it within {} ms", tried, options_.circuit.count()),
-                     stage::proxy);
+  auto connecting =
+      net::with_deadline(first_circuit(std::move(to), std::move(isolation)), options_.circuits_in_all, stage::proxy);
+  auto stream = co_await std::move(connecting);
+  if (!stream && stream.error().what == outcome::timed_out)
+    co_return fail(outcome::timed_out, "tor is ready, and none of its circuits reached it", stage::proxy);
+  co_return stream;
+}
+
+awaitable<result<net::stream_ptr>> tor::first_circuit(wire::socks_destination to, std::string isolation) {
+  attempts tried(options_.circuits);
+  net::scope running(executor_);
+  auto next = std::chrono::steady_clock::now();
+  std::size_t begun = 0;
+  bool cancelled = co_await net::was_cancelled();
+  while (!cancelled && !running.failed()) {
+    const auto now = std::chrono::steady_clock::now();
+    if (begun < tried.size() && (now >= next || running.running() == 0)) {
+      running.spawn(keep_value(connect(to, fmt::format("{}-{}", isolation, begun)), tried[begun]));
+      ++begun;
+      next = now + options_.circuit;
+    }
+    co_await running.wait(begun < tried.size() ? next : base::steady_time::max());
+    cancelled = co_await net::was_cancelled();
+    if (is_settled(tried)) break;
   }
+  running.cancel();
+  co_await running.join();
+  if (cancelled) co_return fail(outcome::cancelled, {}, stage::proxy);
+  co_return taken(tried);
 }
 
 awaitable<base::failure> tor::judge(base::failure why) {
@@ -323,7 +414,9 @@ awaitable<base::failure> tor::judge(base::failure why) {
 awaitable<result<net::stream_ptr>> tor::connect(wire::socks_destination to, std::string isolation) {
   auto connecting = connect_local(socks_);
   auto stream = co_await std::move(connecting);
-  if (!stream) co_return of_port("SOCKS", std::move(stream).error());
+  if (!stream && stream.error().what == outcome::cancelled) co_return stream.error();
+  // Not the class of that connection: "refused" would be said of the destination.
+  if (!stream) co_return no_tor("nothing answers at tor's SOCKS port");
   wire::socks_credentials who{base::sensitive(std::move(isolation)), base::sensitive(std::string("landfall"))};
   auto asking = net::socks5_connect(**stream, std::move(to), std::move(who));
   const auto there = co_await std::move(asking);

@@ -37,6 +37,7 @@ struct tor_proxy {
   bool http = false; ///< HTTP CONNECT; else SOCKS5
   std::string where; ///< ADDRESS:PORT
   base::sensitive<std::string> user, password;
+  friend bool operator==(const tor_proxy&, const tor_proxy&) = default;
 };
 
 struct tor_ways {
@@ -45,6 +46,7 @@ struct tor_ways {
   /// Transports, and the command of the managed proxy that speaks them: {"obfs4", "/usr/bin/landfall run"}.
   std::vector<std::pair<std::string, std::string>> transports;
   std::optional<tor_proxy> proxy;
+  friend bool operator==(const tor_ways&, const tor_ways&) = default;
 };
 
 /// What is set over the control port, DisableNetwork 0 at its end: in one SETCONF, so that tor never runs with half.

@@ -226,7 +226,7 @@ class Failures:
     ROWS = [
         ("nothing", "won", r"^$", nothing, False),
         ("the onion service has ended; its descriptor is there", "unreachable", r"introduced to|rendezvous", stopped, False),
-        ("the onion service takes no more introductions; its descriptor is there", "timed_out", r"none of 5 circuits", silent, False),
+        ("the onion service takes no more introductions; its descriptor is there", "timed_out", r"none of its circuits", silent, False),
         ("the onion address was never published", "unreachable", r"descriptor was not found", never_published, False),
         ("a private onion service, and no key", "proxy_failed", r"wants a client authorisation key", no_key, False),
         ("a private onion service, and another key", "proxy_failed", r"refuses this client authorisation key", another_key, False),
@@ -242,7 +242,7 @@ class Failures:
         ("tor's control port closes between the request and the answer", "won", r"^$", control_closes_in_fetch, False),
         ("the cookie file has another cookie than tor has", "proxy_failed", r"does not know the cookie", wrong_cookie, False),
         ("nobody listens at tor's control port", "refused", r"control port", no_control_port, False),
-        ("nobody listens at tor's SOCKS port", "refused", r"SOCKS port", no_socks_port, False),
+        ("nobody listens at tor's SOCKS port", "tor_bootstrap", r"nothing answers at tor's SOCKS port", no_socks_port, False),
     ]
 
     def race(self, row, beaten=False):

@@ -1,7 +1,9 @@
 // The tor of our own and that of others, with real tors that reach no network (tests/lab has one with a network).
 #include "onion/tor.hpp"
 
+#include "base/encoding.hpp"
 #include "net/deadline.hpp"
+#include "net/notifier.hpp"
 #include "tests/fakes/process.hpp"
 #include "tests/fakes/run.hpp"
 
@@ -64,6 +66,45 @@ asio::awaitable<std::string> killed(onion::tor& tor) {
   co_return got ? "good" : fmt::format("{}: {}", base::name(got.error().what), got.error().detail);
 }
 
+/// Bridges that come while it runs are set at once, and its key is there again.
+asio::awaitable<std::string> gets_bridges(onion::tor& tor) {
+  const auto executor = co_await asio::this_coro::executor;
+  net::notifier phased(executor);
+  const onion::phase_fn at_first = [&phased](const wire::bootstrap_phase&) { phased.notify(); };
+  net::scope asking(executor);
+  const auto ask = [](onion::tor& of, onion::phase_fn tell) -> asio::awaitable<void> {
+    auto opening = of.open(somewhere(), "a", std::move(tell));
+    (void)co_await std::move(opening);
+  };
+  asking.spawn(ask(tor, at_first));
+  auto waiting = net::with_deadline(phased.wait(), 30s, base::stage::handshake);
+  const auto waited = co_await std::move(waiting);
+  auto ways = *tor.ways();
+  ways.bridges.emplace_back("192.0.2.1:443 0123456789ABCDEF0123456789ABCDEF01234567");
+  tor.use(ways);
+  const auto folder = std::filesystem::path(ways.transports.front().second).parent_path(); // see the row
+  const onion::tor_folder place{folder};
+  auto opening = onion::control::open({place.control(), {}, place.cookie()});
+  const auto beside = co_await std::move(opening);
+  asking.cancel();
+  if (!waited || !beside) {
+    co_await asking.join();
+    co_return "no tor";
+  }
+  std::string out = "not set";
+  for (int i = 0; i < 1000 && out == "not set"; ++i) {
+    auto looking = (*beside)->get_info("config-text");
+    const auto text = co_await std::move(looking);
+    if (!text) break;
+    if (text->find("Bridge 192.0.2.1:443") != text->npos && text->find("UseBridges 1") != text->npos) out = "set";
+  }
+  auto viewing = (*beside)->ask("ONION_CLIENT_AUTH_VIEW");
+  const auto keys = co_await std::move(viewing);
+  out += keys && keys->lines.size() == 3 ? ", with its key" : ", without its key";
+  co_await asking.join();
+  co_return out;
+}
+
 asio::awaitable<std::string> not_asked(onion::tor& tor) { co_return tor.started() ? "started" : "not started"; }
 
 /// What is made of a stream that ended so, after `open` was asked for once.
@@ -89,6 +130,13 @@ TEST_CASE("A tor of ours: what becomes of it is told to who asked") {
   stuck.bootstrap = 2s;
   std::filesystem::create_directory(scratch.path() / "open");
   ::chmod((scratch.path() / "open").c_str(), 0777);
+  auto bridged = managed(scratch.path() / "bridged");
+  bridged.keys.push_back({"2gzyxa5ihm7nsggfxnu52rck2vv4rvmdlkiu3zzui5du4xyclen53wid",
+                          base::secret(base::to_base64(std::string(32, 'k')))});
+  std::get<onion::managed_tor>(bridged.kind).ways.transports = {
+      {"obfs4", (scratch.path() / "bridged/no-program").string()}};
+  std::filesystem::create_directory(scratch.path() / "theirs");
+  const bool root = ::chown((scratch.path() / "theirs").c_str(), 65534, 65534) == 0;
   struct row {
     std::string name;
     onion::tor_options options;
@@ -105,7 +153,11 @@ TEST_CASE("A tor of ours: what becomes of it is told to who asked") {
       {"the program ends at once", managed(scratch.path() / "e", "false"), opened,
        "tor_bootstrap: tor ended with status 1"},
       {"others may write in its folder", managed(scratch.path() / "open"), opened, "local_error: "},
+      {"its folder is another user's", managed(scratch.path() / "theirs"), opened,
+       root ? "local_error: " : "tor_bootstrap: "},
+      {"bridges come while it runs", std::move(bridged), gets_bridges, "set, with its key"},
   };
+  if (!root) MESSAGE("SKIPPED: only root can make a folder of another user");
   for (auto& row : rows) {
     CAPTURE(row.name);
     const auto said = fakes::run(told(std::move(row.options), row.what));
