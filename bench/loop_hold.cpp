@@ -124,7 +124,7 @@ int main(int count, char** words) {
   const auto on_end = [](const std::exception_ptr& bug) {
     if (bug) std::rethrow_exception(bug);
   };
-  asio::co_spawn(io, measure(std::atoi(words[1]), words[2], with, without), on_end);
+  asio::co_spawn(io, measure(std::atoi(words[1]), std::filesystem::absolute(words[2]), with, without), on_end);
   io.run();
   fmt::print("{{\"starts\":{{\"longest\":{},\"undisturbed\":{}}},\"nothing\":{{\"longest\":{},\"undisturbed\":{}}}}}\n",
              json_of(with, &held::longest), json_of(with, &held::undisturbed), json_of(without, &held::longest),

@@ -54,8 +54,9 @@ base::result<void> prepare(const managed_tor& what) {
   if (auto made = base::private_folder(what.folder.path); !made) return made;
   const auto file = torrc_file(what.folder, ::getpid(), what.more);
   if (!file) return file.error();
-  if (auto written = base::write_file(what.folder.empty(), ""); !written) return written;
-  return base::write_file(what.folder.torrc(), *file);
+  // Not through to the disk: four waits for it held the loop for 20 ms and more.
+  if (auto written = base::write_scratch(what.folder.empty(), ""); !written) return written;
+  return base::write_scratch(what.folder.torrc(), *file);
 }
 
 net::child_options command_of(const managed_tor& what) {
@@ -95,6 +96,23 @@ std::optional<asio::ip::tcp::endpoint> socks_listener(const std::string& listene
     return asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(number));
   }
   return std::nullopt;
+}
+
+/// An answer of SOCKS5 to a greeting. Of a program that is being ended the kernel still takes connections.
+awaitable<result<void>> greet(local_place socks) {
+  auto connecting = connect_local(std::move(socks));
+  auto stream = co_await std::move(connecting);
+  if (!stream) co_return stream.error();
+  const std::string hello("\x05\x01\x00", 3);
+  auto writing = (*stream)->write(asio::buffer(hello));
+  const auto written = co_await std::move(writing);
+  if (!written) co_return written.error();
+  std::array<char, 2> answer;
+  auto reading = (*stream)->read_some(asio::buffer(answer));
+  const auto size = co_await std::move(reading);
+  if (!size) co_return size.error();
+  if (*size == 0) co_return fail(outcome::proxy_failed, "it hung up", stage::proxy);
+  co_return result<void>{};
 }
 
 template <class T> awaitable<void> keep_value(awaitable<result<T>> from, std::optional<result<T>>& into) {
@@ -403,11 +421,11 @@ awaitable<base::failure> tor::judge(base::failure why) {
   const bool cut = why.what == outcome::reset_before_hello || why.what == outcome::reset_after_hello ||
                    why.what == outcome::stalled_after_bytes;
   if (!cut) co_return why;
-  // By its listener, which closes with the streams: the keeper may hear of its end later than they do.
-  auto connecting = net::with_deadline(connect_local(socks_), options_.circuit, stage::proxy);
-  const auto listens = co_await std::move(connecting);
-  if (!listens && listens.error().what == outcome::cancelled) co_return listens.error();
-  if (!listens) co_return fail(outcome::proxy_failed, "tor has ended", stage::proxy);
+  // The keeper may hear of its end later than its streams do.
+  auto greeting = net::with_deadline(greet(socks_), options_.circuit, stage::proxy);
+  const auto lives = co_await std::move(greeting);
+  if (!lives && lives.error().what == outcome::cancelled) co_return lives.error();
+  if (!lives) co_return fail(outcome::proxy_failed, "tor has ended", stage::proxy);
   co_return fail(outcome::unreachable, "the other end, or a relay on the way, has cut the stream through tor", why.at);
 }
 

@@ -398,7 +398,6 @@ TEST_CASE("after a win one more lane runs on to be compared: which, and for how 
        250ms},
       {"one that the server answered wrongly is followed by another", {winner, refusing, silent()}, 2, 5000ms, 9000ms},
       {"but nothing conspicuous is started for it", {winner, kind(silent(), "bridge")}, std::nullopt, 0ms, 9000ms},
-      {"tor is not started for it", {winner, kind(silent({}, 2), "onion")}, std::nullopt, 0ms, 9000ms},
       {"nobody else, nothing to wait for", {winner}, std::nullopt, 0ms},
   };
   for (const auto& row : rows) {
@@ -436,6 +435,28 @@ TEST_CASE("what was never timed on this network is compared first, and so the me
       plan.ended(0, won, now += 400ms);
       const bool tried = how == config::exposure::fast || !conspicuous;
       CHECK(std::get<net::start_lane>(plan.next(now)).lane == (tried ? 2 : 1));
+    }
+  }
+}
+
+TEST_CASE("to be compared is no reason to start tor, however conspicuous a route may be") {
+  for (const auto how : {config::exposure::fast, config::exposure::balanced, config::exposure::quiet}) {
+    for (const bool conspicuous_winner : {false, true}) {
+      CAPTURE(static_cast<int>(how));
+      CAPTURE(conspicuous_winner);
+      fallback::entrant first{"", 1, "bridge"}, tor{"", 2, "onion"};
+      first.conspicuous = conspicuous_winner;
+      tor.conspicuous = true;
+      config::fallback_settings settings;
+      settings.exposure = how;
+      fallback::schedule plan({first, tor}, settings, 1);
+      base::steady_time now{};
+      REQUIRE(std::get<net::start_lane>(plan.next(now)).lane == 0);
+      fallback::lane_report won;
+      won.outcome = outcome::won;
+      won.tier = trust::tier::a;
+      plan.ended(0, won, now += 400ms);
+      CHECK(std::holds_alternative<net::finish>(plan.next(now)));
     }
   }
 }

@@ -110,15 +110,15 @@ class Failures:
         bridge.stop()
         return bridge.line
 
-    def offline_tor(self, name):
-        """A tor of the system's that is at 0 %, and stays there."""
-        node = self.real.net.node(name, "SocksPort auto", "DisableNetwork 1")
+    def stuck_tor(self, name):
+        """A tor of the system's that has begun, and gets no further."""
+        node = self.real.net.node(name, "SocksPort auto", "UseBridges 1", "Bridge 127.0.0.1:1")
         node.control()
         return node
 
     def forgetful_tor(self, name):
         """Its cookie file has another cookie than it has."""
-        node = self.offline_tor(name)
+        node = self.stuck_tor(name)
         (node.folder / "control_auth_cookie").write_bytes(os.urandom(32))
         return node
 
@@ -194,7 +194,7 @@ class Failures:
         return self.onion(host or self.real.open, f'tor = "control:127.0.0.1:{port}"', **scene)
 
     def control_closes_in_bootstrap(self, undo):
-        relay = Relay(self.once("offline", self.offline_tor).control_port)
+        relay = Relay(self.once("stuck", self.stuck_tor).control_port)
         undo.callback(relay.close)
 
         def cut(race):
