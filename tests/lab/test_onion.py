@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import unittest
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import onion_lab  # noqa: E402
+import tor_network  # noqa: E402
 
 LANDFALL = onion_lab.LANDFALL
 
@@ -75,11 +78,29 @@ class Onion(unittest.TestCase):
         self.assertEqual(ended.returncode, 2, ended.stdout + ended.stderr)
         self.assertIn("checksum", ended.stdout + ended.stderr)
 
+    def raced(self, name, exposure, site):
+        """What a sidecar's first race was won by, once it is over, the comparison with a second route too; and whether there is a tor."""
+        routes = [{"kind": "https", "name": "earlier", "url": self.nginx.url(site), "ca": self.nginx.ca, "tier": 1},
+                  {"kind": "onion", "name": "onion", "url": f"http://{self.open}/", "tier": 2}]
+        settings = f'[fallback]\nexposure = "{exposure}"\n[tor]\ntorrc = "{self.real.torrc}"\n'
+        with onion_lab.lab.Sidecar(str(self.folder), name, self.real.publisher.root, routes, settings=settings) as sidecar:
+            sidecar.peers(wait=90, freshness="fresh")
+            tor_network.until(lambda: all(route["state"] != "running" for route in sidecar.status()["routes"]), lambda: "lanes run", 20)
+            _, metrics = sidecar.ask("/metrics")
+            won = re.findall(r'landfall_lanes_total\{kind="(\w+)",outcome="(\w+)"\} [1-9]', metrics)
+            pid = sidecar.process.pid
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            return won, bool(children), Path(sidecar.state, "tor").exists()
+
     def test_tor_is_not_started_where_an_earlier_tier_wins(self):
-        folder, file = self.configured(f'kind = "https"\nurl = "{self.nginx.url("open")}"\nca = "{self.nginx.ca}"', self.onion(self.open))
-        out, told = self.peers(folder, file)
-        self.assertEqual(len(out["peers"]), 12, told)
-        self.assertFalse((folder / "state/tor").exists(), "tor was started")
+        for exposure in ("quiet", "balanced", "fast"):
+            with self.subTest(exposure):
+                won, running, folder = self.raced(f"earlier-{exposure}", exposure, "open")
+                self.assertEqual(won, [("https", "won")])
+                self.assertFalse(running or folder, "tor was started")
+        won, running, folder = self.raced("later", "balanced", "nothing-here")
+        self.assertEqual(won, [("https", "http_status"), ("onion", "won")])
+        self.assertTrue(running and folder, "it would not have been noticed")
 
 
 if __name__ == "__main__":

@@ -283,7 +283,7 @@ class TorNetwork:
         os.close(write)
         subprocess.run(["tor-gencert", "--create-identity-key", "--passphrase-fd", str(read), "-m", "12", "-a", f"127.0.0.1:{7100 + n}",
                         "-i", keys / "authority_identity_key", "-s", keys / "authority_signing_key", "-c", keys / "authority_certificate"],
-                       check=True, capture_output=True, pass_fds=[read], timeout=60)
+                       check=True, capture_output=True, pass_fds=[read], timeout=LIMIT)
         os.close(read)
         identity = re.search(r"^fingerprint (\w{40})$", (keys / "authority_certificate").read_text(), re.M).group(1)
         listed = subprocess.run(["tor", "--list-fingerprint", "--defaults-torrc", "/dev/null", "--ignore-missing-torrc", "-f", "NONE", "--DataDirectory",
