@@ -39,6 +39,24 @@ bool write_all(int fd, std::string_view content) {
   return true;
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+/// By a temporary file beside it, so that nobody ever reads half of it.
+result<void> replace(const std::filesystem::path& path, std::string_view content, bool synced) {
+  std::string temporary = (folder_of(path) / fmt::format(".{}.XXXXXX", path.filename().string())).string();
+  descriptor file(::mkostemp(temporary.data(), O_CLOEXEC)); // mode 0600
+  if (file.fd < 0) return system_failure("create a file beside", path);
+  const bool written = write_all(file.fd, content) && (!synced || ::fsync(file.fd) == 0);
+  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    auto failed = system_failure("write", path);
+    ::unlink(temporary.c_str());
+    return failed;
+  }
+  return {};
+}
+
 } // namespace
 
 result<std::string> read_file(const std::filesystem::path& path, std::size_t max) {
@@ -68,19 +86,14 @@ result<std::string> read_file(const std::filesystem::path& path, std::size_t max
 }
 
 result<void> write_file(const std::filesystem::path& path, std::string_view content) {
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  std::string temporary = (folder / fmt::format(".{}.XXXXXX", path.filename().string())).string();
-  descriptor file(::mkostemp(temporary.data(), O_CLOEXEC)); // mode 0600
-  if (file.fd < 0) return system_failure("create a file beside", path);
-  const bool written = write_all(file.fd, content) && ::fsync(file.fd) == 0;
-  if (!written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    auto failed = system_failure("write", path);
-    ::unlink(temporary.c_str());
-    return failed;
-  }
-  const descriptor parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (auto replaced = replace(path, content, true); !replaced) return replaced;
+  const descriptor parent(::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (parent.fd < 0 || ::fsync(parent.fd) != 0) return system_failure("sync the folder of", path);
   return {};
+}
+
+result<void> write_scratch(const std::filesystem::path& path, std::string_view content) {
+  return replace(path, content, false);
 }
 
 void set_aside(const std::filesystem::path& path) noexcept {

@@ -17,6 +17,9 @@ namespace landfall::base {
 /// Temporary file in the same folder (0600), fsync, rename, fsync of the folder. Errors: local_error; the old file
 /// stays.
 [[nodiscard]] result<void> write_file(const std::filesystem::path& path, std::string_view content);
+/// The same without the waits for the disk, for what is written anew at every start: after a power failure it may be
+/// empty.
+[[nodiscard]] result<void> write_scratch(const std::filesystem::path& path, std::string_view content);
 
 /// Renames `path` to "PATH.damaged" (replacing an older one), so that what could not be read neither blocks the start
 /// nor is lost.

@@ -40,6 +40,9 @@ def main() -> None:
     model = json.loads(said)
     wire = on_the_wire(args.build, "race_wire.py", WIRE_RUNS)
     confusion = on_the_wire(args.build, "race_confusion.py", CONFUSION_RUNS)
+    tor = on_the_wire(args.build, "tor_confusion.py", CONFUSION_RUNS)
+    if not isinstance(confusion, str) and not isinstance(tor, str):
+        confusion["rows"] += tor["rows"]
     text = race_report.results(model, wire, confusion)
     (ROOT / "docs" / "RESULTS.md").write_text(text, encoding="utf-8")
     print(text[:text.index("## Full matrix")])

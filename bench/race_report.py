@@ -36,8 +36,8 @@ The route set of all rows:
 | front-a, front-b | 1 | no: fixed addresses | three fronts each, one after the other | the front's |
 | mirror | 2 | no: an address | port 8443 in another network | none |
 
-Bridges, onion, DNS and DHT routes do not exist in this version and are in no row. The rules of each scenario are in
-`tests/censor/scenarios/`, what their lists name in `bench/race_model.cpp` and `bench/race_wire.py`.
+Bridges and onion routes are in no row of the races; DNS and DHT routes do not exist in this version. The rules of each scenario
+are in `tests/censor/scenarios/`, what their lists name in `bench/race_model.cpp` and `bench/race_wire.py`.
 """
 
 CAUSES = {
@@ -186,7 +186,7 @@ def results(model: dict[str, Any], wire: dict[str, Any] | str, confusion: dict[s
            f"## Goals\n\nOver all {len(paths)} paths; rows without an open route have none.\n", goal_tables(cells), penalty_text(cells),
            "## On the wire\n\nNetwork namespaces, nginx and the programs of this repository, " + (wire if isinstance(wire, str) else wire_text(wire, cells)),
            "## Confusion\n\nWhat was done to a route, and the class that Landfall gave it. In bold: another class than the one that it is.\n"
-           "Not in it: `cancelled`, `not_modified` (polls alone) and `local_error`, which no network does to a lane, and the classes of tor (`lab.tor`).\n",
+           "Not in it: `cancelled`, `not_modified` (polls alone) and `local_error`, which no network does to a lane.\n",
            confusion if isinstance(confusion, str) else confusion_table(confusion),
            "## Full matrix\n"]
     for path in paths:

@@ -9,6 +9,8 @@ visibility usual_visibility(std::string_view kind) noexcept {
   return {cost::conspicuous, false, false};
 }
 
+bool may_start_program(std::string_view kind) noexcept { return kind == "onion"; }
+
 visibility visibility_of(const route& what) noexcept { return what.seen.value_or(usual_visibility(what.kind)); }
 
 } // namespace landfall::fallback

@@ -54,6 +54,10 @@ enum class cost : std::uint8_t {
   telling,     ///< says in plain what it is for: a zone of ours in a query; never under `quiet`
 };
 
+/// A route of this kind may have to start a program first, or to wait for one: it runs when its turn in a race comes,
+/// is never started to be compared, and polled only where there is no other.
+[[nodiscard]] bool may_start_program(std::string_view kind) noexcept;
+
 /// What an observer of the wire gets from a lane of this route. Set by sidecar/, which knows the target.
 struct visibility {
   fallback::cost cost = cost::quiet;

@@ -255,7 +255,9 @@ bool schedule::may_be_compared(std::size_t lane) const {
   const auto& winner = line_[*winner_];
   const auto& other = line_[lane];
   if (lane == winner_ || (!other.group.empty() && other.group == winner.group)) return false;
-  if (lanes_[lane].at == phase::running || !other.conspicuous) return true;
+  if (lanes_[lane].at == phase::running) return true;
+  if (may_start_program(other.kind)) return false;
+  if (!other.conspicuous) return true;
   return settings_.exposure == config::exposure::fast ||
          (winner.conspicuous && settings_.exposure == config::exposure::balanced);
 }

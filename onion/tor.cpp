@@ -32,6 +32,14 @@ constexpr net::patience ending{300ms, 400ms};
 
 base::failure no_tor(std::string why) { return fail(outcome::tor_bootstrap, std::move(why), stage::handshake); }
 
+/// Who reads "connection refused" would look for it in the network.
+base::failure of_control_port(base::failure why) {
+  if (why.what == outcome::cancelled) return why;
+  const std::string said(why.detail.empty() ? base::explain(why.what) : why.detail);
+  why.detail = fmt::format("tor's control port: {}", said);
+  return why;
+}
+
 /// What the child says is of no use to us, and may name bridges; but a full pipe would stop it.
 awaitable<void> drain(asio::posix::stream_descriptor& from) {
   std::array<char, 4096> buffer;
@@ -46,8 +54,9 @@ base::result<void> prepare(const managed_tor& what) {
   if (auto made = base::private_folder(what.folder.path); !made) return made;
   const auto file = torrc_file(what.folder, ::getpid(), what.more);
   if (!file) return file.error();
-  if (auto written = base::write_file(what.folder.empty(), ""); !written) return written;
-  return base::write_file(what.folder.torrc(), *file);
+  // Not through to the disk: four waits for it held the loop for 20 ms and more.
+  if (auto written = base::write_scratch(what.folder.empty(), ""); !written) return written;
+  return base::write_scratch(what.folder.torrc(), *file);
 }
 
 net::child_options command_of(const managed_tor& what) {
@@ -63,6 +72,10 @@ std::string said_of(const wire::bootstrap_phase& phase) {
   auto out = fmt::format("tor is at {} %", phase.progress);
   if (!phase.tag.empty()) out += fmt::format(" ({})", phase.tag);
   if (!phase.reason.empty()) out += fmt::format(": {}", phase.reason);
+  if (phase.tag == "conn_pt" || phase.tag == "conn_done_pt")
+    out += "; its transport runs, and no bridge answers";
+  else if (phase.tag.starts_with("conn"))
+    out += "; no relay, or bridge, answers";
   return out;
 }
 
@@ -83,6 +96,23 @@ std::optional<asio::ip::tcp::endpoint> socks_listener(const std::string& listene
     return asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(number));
   }
   return std::nullopt;
+}
+
+/// An answer of SOCKS5 to a greeting. Of a program that is being ended the kernel still takes connections.
+awaitable<result<void>> greet(local_place socks) {
+  auto connecting = connect_local(std::move(socks));
+  auto stream = co_await std::move(connecting);
+  if (!stream) co_return stream.error();
+  const std::string hello("\x05\x01\x00", 3);
+  auto writing = (*stream)->write(asio::buffer(hello));
+  const auto written = co_await std::move(writing);
+  if (!written) co_return written.error();
+  std::array<char, 2> answer;
+  auto reading = (*stream)->read_some(asio::buffer(answer));
+  const auto size = co_await std::move(reading);
+  if (!size) co_return size.error();
+  if (*size == 0) co_return fail(outcome::proxy_failed, "it hung up", stage::proxy);
+  co_return result<void>{};
 }
 
 template <class T> awaitable<void> keep_value(awaitable<result<T>> from, std::optional<result<T>>& into) {
@@ -292,7 +322,7 @@ awaitable<result<void>> tor::keep(control_tor& what) {
   control_options options{what.where, {}, {}};
   auto opening = control::open(std::move(options));
   auto connection = co_await std::move(opening);
-  if (!connection) co_return connection.error();
+  if (!connection) co_return of_control_port(std::move(connection).error());
   auto asking = (*connection)->get_info("net/listeners/socks");
   const auto listeners = co_await std::move(asking);
   if (!listeners) co_return listeners.error();
@@ -321,7 +351,9 @@ awaitable<result<void>> tor::keep(socks_tor& what) {
   socks_ = what.where;
   wire::bootstrap_phase done;
   done.progress = 100;
-  at(done);
+  phase_ = done; // told to nobody: that it listens at all is not known
+  in_a_row_ = 0;
+  now(state::ready);
   for (;;) {
     auto waiting = asked_.wait();
     const auto waited = co_await std::move(waiting);
@@ -355,8 +387,11 @@ awaitable<result<net::stream_ptr>> tor::open(wire::socks_destination to, std::st
   if (!ready && ready.error().what == outcome::timed_out)
     co_return no_tor(phase_ ? said_of(*phase_) : std::string("tor has not answered yet"));
   if (!ready) co_return ready.error();
-  auto connecting = first_circuit(std::move(to), std::move(isolation));
+  auto connecting =
+      net::with_deadline(first_circuit(std::move(to), std::move(isolation)), options_.circuits_in_all, stage::proxy);
   auto stream = co_await std::move(connecting);
+  if (!stream && stream.error().what == outcome::timed_out)
+    co_return fail(outcome::timed_out, "tor is ready, and none of its circuits reached it", stage::proxy);
   co_return stream;
 }
 
@@ -381,6 +416,19 @@ awaitable<result<net::stream_ptr>> tor::first_circuit(wire::socks_destination to
   co_await running.join();
   if (cancelled) co_return fail(outcome::cancelled, {}, stage::proxy);
   co_return taken(tried);
+}
+
+awaitable<base::failure> tor::judge(base::failure why) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const bool cut = why.what == outcome::reset_before_hello || why.what == outcome::reset_after_hello ||
+                   why.what == outcome::stalled_after_bytes;
+  if (!cut) co_return why;
+  // The keeper may hear of its end later than its streams do.
+  auto greeting = net::with_deadline(greet(socks_), options_.circuit, stage::proxy);
+  const auto lives = co_await std::move(greeting);
+  if (!lives && lives.error().what == outcome::cancelled) co_return lives.error();
+  if (!lives) co_return fail(outcome::proxy_failed, "tor has ended", stage::proxy);
+  co_return fail(outcome::unreachable, "the other end, or a relay on the way, has cut the stream through tor", why.at);
 }
 
 awaitable<result<net::stream_ptr>> tor::connect(wire::socks_destination to, std::string isolation) {

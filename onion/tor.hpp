@@ -58,6 +58,9 @@ struct tor_options {
   std::chrono::milliseconds bootstrap{75'000};
   std::chrono::milliseconds circuit{4'000};
   std::size_t circuits = 5;
+  /// And all of them: what has not come to stand then will not, and the rest of an onion lane is better spent saying
+  /// so.
+  std::chrono::milliseconds circuits_in_all{45'000};
   phase_fn tell{}; ///< every phase of a bootstrap
 };
 
@@ -74,12 +77,16 @@ public:
   /// A stream through tor; starts it where needed. `isolation`: streams with different words share no circuit. `tell`
   /// hears how far tor is, until it is ready. Where no circuit stands within `circuit`, another one is tried beside it,
   /// and so on up to `circuits` of them, the first that stands is taken: a rendezvous now and then hangs for a minute,
-  /// and a new one takes a second; but over a slow bridge it is the first that comes first. No limit of its own after
-  /// 100 %: the caller's, or tor's two minutes.
+  /// and a new one takes a second; but over a slow bridge it is the first that comes first. All of them together have
+  /// `circuits_in_all`.
   /// Errors: tor_bootstrap (it did not start, came to nothing, or not to 100 % in time: the phase is in the text);
   /// those of the way behind it at stage proxy (`wire::failure_of`); cancelled.
   [[nodiscard]] awaitable<result<net::stream_ptr>> open(wire::socks_destination to, std::string isolation,
                                                         phase_fn tell = {});
+
+  /// What cut a stream that `open` gave, as far as can be told: no censor sees into it, so never a class that blames
+  /// one. proxy_failed: tor has ended; else unreachable, of the destination; other failures as they are.
+  [[nodiscard]] awaitable<base::failure> judge(base::failure why);
 
   /// What a tor of ours goes by from now on, such as bridges that a list has just brought: set at once where it runs,
   /// streams that stand left alone, else at its next start. A tor of others is left as it is.

@@ -166,6 +166,9 @@ const fallback::route* engine::route_to_poll() const {
   // A poll is no reason to be noticed, where somebody wants not to be.
   if (settings_.fallback.exposure == config::exposure::quiet && !std::ranges::all_of(free, conspicuous))
     std::erase_if(free, conspicuous);
+  // Nor to start tor, as long as others answer.
+  const auto program = [](const fallback::route* route) { return fallback::may_start_program(route->kind); };
+  if (!std::ranges::all_of(free, program)) std::erase_if(free, program);
   std::set<std::string> kinds;
   for (const auto* route : free) kinds.insert(route->kind);
   const auto kind = pace_.kind_to_poll(kinds);

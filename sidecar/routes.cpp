@@ -63,7 +63,9 @@ struct makes_way {
   way operator()(const config::onion_target& target) const {
     if (auto off = through.tor_off(name); !off.empty()) return off;
     auto& tor = through.tor_of(listed ? nullptr : &target);
-    return over_streams(through.https, carrier(opens_onion(tor, target.url), target.url.reveal(), {}));
+    auto route = carrier(opens_onion(tor, target.url), target.url.reveal(), {});
+    route.judge = [tor = &tor](base::failure why) { return tor->judge(std::move(why)); };
+    return over_streams(through.https, std::move(route));
   }
   way operator()(const config::dns_target&) const {
     return proxied() ? std::string("its queries would pass upstream_proxy by") : not_built("dns");
@@ -106,8 +108,13 @@ private:
   }
 
   [[nodiscard]] stream_route carrier(open_carrier_fn open, std::string base, std::optional<base::place> where) const {
-    return {std::move(open),          std::move(base),        settings.network.id,
-            settings.network.channel, settings.sidecar.state, std::move(where)};
+    return {std::move(open),
+            std::move(base),
+            settings.network.id,
+            settings.network.channel,
+            settings.sidecar.state,
+            std::move(where),
+            {}};
   }
 
   [[nodiscard]] way through_bridge(const base::sensitive<std::string>& text) const {

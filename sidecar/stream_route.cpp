@@ -39,6 +39,11 @@ awaitable<result<trust::unverified_document>> fetch(http::client& client, stream
   auto request = request_of(route, asked, std::move(*stream), std::move(tell));
   auto getting = client.get(std::move(request));
   auto got = co_await std::move(getting);
+  if (!got && route.judge) {
+    auto judging = route.judge(std::move(got).error());
+    auto judged = co_await std::move(judging);
+    co_return at(route, std::move(judged));
+  }
   if (!got) co_return at(route, std::move(got).error());
   co_return trust::unverified_document{std::move(got->body)};
 }

@@ -14,6 +14,9 @@
 
 namespace landfall::sidecar {
 
+/// What a failure of such a stream means, where its carrier knows better.
+using judge_fn = std::function<net::awaitable<base::failure>(base::failure)>;
+
 /// A new stream to the carrier; tells the stages that it passes.
 using open_carrier_fn = std::function<net::awaitable<net::result<net::stream_ptr>>(net::progress_fn)>;
 
@@ -23,6 +26,7 @@ struct stream_route {
   std::string network, channel;       ///< of the documents
   std::filesystem::path folder;       ///< ours, 0700: where libcurl and the stream meet
   std::optional<base::place> where{}; ///< what a penalty is put on, where it is we who connect there
+  judge_fn judge{};                   ///< empty: it is what it looks like
 };
 
 /// Borrows the client. One stream for each document. Errors: as `open`, then as http::client::get; cancelled when the

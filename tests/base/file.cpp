@@ -28,23 +28,27 @@ std::size_t files_in(const fs::path& path) {
 } // namespace
 
 TEST_CASE("a written file is private, whole, and leaves nothing beside it") {
-  const folder here;
-  const auto file = here.path / "state.json";
-  REQUIRE(write_file(file, "first").has_value());
-  REQUIRE(write_file(file, "second").has_value());
-  CHECK(read_file(file, 100).value() == "second");
-  CHECK((fs::status(file).permissions() & fs::perms::mask) == (fs::perms::owner_read | fs::perms::owner_write));
-  CHECK(files_in(here.path) == 1);
+  for (const auto write : {write_file, write_scratch}) {
+    const folder here;
+    const auto file = here.path / "state.json";
+    REQUIRE(write(file, "first").has_value());
+    REQUIRE(write(file, "second").has_value());
+    CHECK(read_file(file, 100).value() == "second");
+    CHECK((fs::status(file).permissions() & fs::perms::mask) == (fs::perms::owner_read | fs::perms::owner_write));
+    CHECK(files_in(here.path) == 1);
+  }
 }
 
 TEST_CASE("a write that fails keeps the old file and leaves no temporary one") {
-  const folder here;
-  fs::create_directories(here.path / "target" / "inside"); // a folder that is not empty cannot be replaced
-  const auto failed = write_file(here.path / "target", "x");
-  REQUIRE_FALSE(failed.has_value());
-  CHECK(failed.error().what == outcome::local_error);
-  CHECK(files_in(here.path) == 1);
-  CHECK_FALSE(write_file(here.path / "missing" / "file", "x").has_value());
+  for (const auto write : {write_file, write_scratch}) {
+    const folder here;
+    fs::create_directories(here.path / "target" / "inside"); // a folder that is not empty cannot be replaced
+    const auto failed = write(here.path / "target", "x");
+    REQUIRE_FALSE(failed.has_value());
+    CHECK(failed.error().what == outcome::local_error);
+    CHECK(files_in(here.path) == 1);
+    CHECK_FALSE(write(here.path / "missing" / "file", "x").has_value());
+  }
 }
 
 TEST_CASE("reading is bounded and never blocks") {

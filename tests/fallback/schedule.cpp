@@ -438,3 +438,25 @@ TEST_CASE("what was never timed on this network is compared first, and so the me
     }
   }
 }
+
+TEST_CASE("to be compared is no reason to start tor, however conspicuous a route may be") {
+  for (const auto how : {config::exposure::fast, config::exposure::balanced, config::exposure::quiet}) {
+    for (const bool conspicuous_winner : {false, true}) {
+      CAPTURE(static_cast<int>(how));
+      CAPTURE(conspicuous_winner);
+      fallback::entrant first{"", 1, "bridge"}, tor{"", 2, "onion"};
+      first.conspicuous = conspicuous_winner;
+      tor.conspicuous = true;
+      config::fallback_settings settings;
+      settings.exposure = how;
+      fallback::schedule plan({first, tor}, settings, 1);
+      base::steady_time now{};
+      REQUIRE(std::get<net::start_lane>(plan.next(now)).lane == 0);
+      fallback::lane_report won;
+      won.outcome = outcome::won;
+      won.tier = trust::tier::a;
+      plan.ended(0, won, now += 400ms);
+      CHECK(std::holds_alternative<net::finish>(plan.next(now)));
+    }
+  }
+}

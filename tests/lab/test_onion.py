@@ -1,78 +1,37 @@
 """The onion route in a private Tor network: a signed list from an onion service, and every way in which that can fail."""
 
-import base64
-import contextlib
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
 import time
 import unittest
 from pathlib import Path
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import lab  # noqa: E402
+import onion_lab  # noqa: E402
 import tor_network  # noqa: E402
 
-LANDFALL = os.environ["LANDFALL_BIN"]
-
-
-def x25519_pair():
-    """An x25519 key pair in base32, as tor's files have them: private, public."""
-    made = subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-outform", "DER"], check=True, capture_output=True).stdout
-    public = subprocess.run(["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"], input=made, check=True, capture_output=True).stdout
-    return tuple(base64.b32encode(key[-32:]).decode().rstrip("=") for key in (made, public))
+LANDFALL = onion_lab.LANDFALL
 
 
 class Onion(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.net = tor_network.shared()
-        cls.folder = cls.net.folder / "onion"
-        cls.folder.mkdir(mode=0o700)
-        cls.publisher = lab.Publisher(str(cls.folder))
-        cls.nginx = lab.Nginx(str(cls.folder))
-        cls.nginx.put("open", cls.publisher.list(1))
-        cls.plain = lab.free_port()
-        servers = cls.nginx.servers
-        cls.nginx.servers = lambda: servers() + f"server {{ listen 127.0.0.1:{cls.plain}; root {cls.nginx.folder}/sites/open; }}\n"
-        cls.nginx.start()
-        cls.addClassCleanup(cls.nginx.kill)
-        cls.private_key, public = x25519_pair()
-        open_dir, closed_dir = cls.folder / "hs-open", cls.folder / "hs-closed"
-        for made in (open_dir, closed_dir, closed_dir / "authorized_clients"):
-            made.mkdir(mode=0o700)
-        (closed_dir / "authorized_clients" / "us.auth").write_text(f"descriptor:x25519:{public}\n")
-        cls.service = cls.net.node("hs", "SocksPort 0", *(line for folder in (open_dir, closed_dir) for line in
-                                                         (f"HiddenServiceDir {folder}", f"HiddenServicePort 80 127.0.0.1:{cls.plain}")))
-        cls.net.uploaded(cls.service, 2)
-        cls.open = (open_dir / "hostname").read_text().strip()
-        cls.closed = (closed_dir / "hostname").read_text().strip()
-        cls.torrc = cls.folder / "lab-torrc"
-        cls.torrc.write_text("".join(line + "\n" for line in tor_network.CLIENT + cls.net.authorities))
+        cls.real = onion_lab.shared()
+        cls.net, cls.folder, cls.nginx = cls.real.net, cls.real.folder, cls.real.nginx
+        cls.open, cls.closed, cls.private_key = cls.real.open, cls.real.closed, cls.real.private_key
 
-    def configured(self, *routes, bridges="", tor=""):
-        """A configuration and its state folder of their own; routes as TOML."""
-        self.count = getattr(Onion, "made", 0)
-        Onion.made = self.count + 1
-        folder = self.folder / f"client{self.count}"
-        folder.mkdir(mode=0o700)
-        file = folder / "landfall.toml"
-        file.write_text(f"""[network]
-id = "{lab.NETWORK}"
-root = "{self.publisher.root}"
-lab = true
-[sidecar]
-state = "{folder}/state"
-[tor]
-torrc = "{self.torrc}"
-{tor}
-{bridges}
-""" + "".join(f"[[route]]\n{route}\n" for route in routes))
-        return folder, file
+    def configured(self, *routes, **more):
+        return self.real.configured(*routes, **more)
+
+    def environment(self, folder):
+        return self.real.environment(folder)
+
+    def onion(self, host, *more):
+        return self.real.onion(host, *more)
 
     def peers(self, folder, file, timeout=90, expect=0):
         """`landfall peers` and what it says."""
@@ -82,12 +41,6 @@ torrc = "{self.torrc}"
         print(f"{self._testMethodName}: {time.monotonic() - began:.1f} s", file=sys.stderr)
         self.assertEqual(ended.returncode, expect, ended.stdout + ended.stderr)
         return json.loads(ended.stdout) if ended.stdout else {}, ended.stderr
-
-    def environment(self, folder):
-        return {"PATH": os.environ["PATH"], "HOME": str(folder), "LANDFALL_API": f"{folder}/api.sock"}
-
-    def onion(self, host, *more):
-        return "\n".join(['kind = "onion"', f'url = "http://{host}/"', *more])
 
     def test_a_list_comes_from_an_onion_service(self):
         folder, file = self.configured(self.onion(self.open))
@@ -125,11 +78,29 @@ torrc = "{self.torrc}"
         self.assertEqual(ended.returncode, 2, ended.stdout + ended.stderr)
         self.assertIn("checksum", ended.stdout + ended.stderr)
 
+    def raced(self, name, exposure, site):
+        """What a sidecar's first race was won by, once it is over, the comparison with a second route too; and whether there is a tor."""
+        routes = [{"kind": "https", "name": "earlier", "url": self.nginx.url(site), "ca": self.nginx.ca, "tier": 1},
+                  {"kind": "onion", "name": "onion", "url": f"http://{self.open}/", "tier": 2}]
+        settings = f'[fallback]\nexposure = "{exposure}"\n[tor]\ntorrc = "{self.real.torrc}"\n'
+        with onion_lab.lab.Sidecar(str(self.folder), name, self.real.publisher.root, routes, settings=settings) as sidecar:
+            sidecar.peers(wait=90, freshness="fresh")
+            tor_network.until(lambda: all(route["state"] != "running" for route in sidecar.status()["routes"]), lambda: "lanes run", 20)
+            _, metrics = sidecar.ask("/metrics")
+            won = re.findall(r'landfall_lanes_total\{kind="(\w+)",outcome="(\w+)"\} [1-9]', metrics)
+            pid = sidecar.process.pid
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            return won, bool(children), Path(sidecar.state, "tor").exists()
+
     def test_tor_is_not_started_where_an_earlier_tier_wins(self):
-        folder, file = self.configured(f'kind = "https"\nurl = "{self.nginx.url("open")}"\nca = "{self.nginx.ca}"', self.onion(self.open))
-        out, told = self.peers(folder, file)
-        self.assertEqual(len(out["peers"]), 12, told)
-        self.assertFalse((folder / "state/tor").exists(), "tor was started")
+        for exposure in ("quiet", "balanced", "fast"):
+            with self.subTest(exposure):
+                won, running, folder = self.raced(f"earlier-{exposure}", exposure, "open")
+                self.assertEqual(won, [("https", "won")])
+                self.assertFalse(running or folder, "tor was started")
+        won, running, folder = self.raced("later", "balanced", "nothing-here")
+        self.assertEqual(won, [("https", "http_status"), ("onion", "won")])
+        self.assertTrue(running and folder, "it would not have been noticed")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,10 @@ class Bridges(unittest.TestCase):
         self.fetch(client)
 
 
-from test_onion import Onion  # noqa: E402, F401  the same network: starting one takes 20 s
+# The same network: starting one takes 20 s.
+from test_onion import Onion  # noqa: E402, F401
+from test_onion_capture import Capture  # noqa: E402, F401
+from test_onion_failures import OnionFailures  # noqa: E402, F401
 from test_onion_ways import Ways  # noqa: E402, F401
 from test_publish import Publish  # noqa: E402, F401
 

@@ -114,11 +114,17 @@ def until(what, describe, limit=LIMIT, every=0.1):
 
 
 class Control:
-    """A control port: one command at a time."""
+    """A control port, or its Unix socket: one command at a time. Events that come before an answer are kept in `events`."""
 
-    def __init__(self, port, cookie):
+    def __init__(self, where, cookie):
         secret = cookie.read_bytes().hex()
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        if isinstance(where, int):
+            self._socket = socket.create_connection(("127.0.0.1", where), timeout=PATIENCE)
+        else:
+            self._socket = socket.socket(socket.AF_UNIX)
+            self._socket.settimeout(PATIENCE)
+            self._socket.connect(str(where))
+        self.events = []
         self._lines = self._socket.makefile("r", encoding="utf-8", errors="replace", newline="\r\n")
         self.ask(f"AUTHENTICATE {secret}")
 
@@ -128,6 +134,9 @@ class Control:
         lines = []
         while True:
             line = self._lines.readline().rstrip("\r\n")
+            if line.startswith("650 "):
+                self.events.append(line[4:])
+                continue
             assert re.match(r"2\d\d[ +-]", line), f"{command.split()[0]}: {line or 'the control port is gone'}"
             lines.append(line[4:])
             if line[3] == "+":
@@ -141,6 +150,8 @@ class Control:
 
     def event(self):
         """The next event that SETEVENTS asked for."""
+        if self.events:
+            return self.events.pop(0)
         line = self._lines.readline().rstrip("\r\n")
         assert line.startswith("650"), f"no event: {line or 'the control port is gone'}"
         return line[4:]
@@ -231,6 +242,10 @@ class TorNetwork:
     def __exit__(self, *_):
         self._undo.close()
 
+    def at_end(self, what, *arguments):
+        """Something to be done before what was started until now ends."""
+        self._undo.callback(what, *arguments)
+
     def _start(self):
         began = time.monotonic()
         relays = [self._prepare(f"relay{n}", RELAY.format(n=n, orport=7020 + n)) for n in range(RELAYS)]
@@ -268,7 +283,7 @@ class TorNetwork:
         os.close(write)
         subprocess.run(["tor-gencert", "--create-identity-key", "--passphrase-fd", str(read), "-m", "12", "-a", f"127.0.0.1:{7100 + n}",
                         "-i", keys / "authority_identity_key", "-s", keys / "authority_signing_key", "-c", keys / "authority_certificate"],
-                       check=True, capture_output=True, pass_fds=[read], timeout=60)
+                       check=True, capture_output=True, pass_fds=[read], timeout=LIMIT)
         os.close(read)
         identity = re.search(r"^fingerprint (\w{40})$", (keys / "authority_certificate").read_text(), re.M).group(1)
         listed = subprocess.run(["tor", "--list-fingerprint", "--defaults-torrc", "/dev/null", "--ignore-missing-torrc", "-f", "NONE", "--DataDirectory",

@@ -132,6 +132,15 @@ asio::awaitable<std::string> confined(onion::tor& tor) {
 
 asio::awaitable<std::string> not_asked(onion::tor& tor) { co_return tor.started() ? "started" : "not started"; }
 
+/// What is made of a stream that ended so, after `open` was asked for once.
+asio::awaitable<std::string> judged(onion::tor& tor, outcome why) {
+  auto opening = tor.open(somewhere(), "a");
+  (void)co_await std::move(opening);
+  auto judging = tor.judge(base::fail(why, "as it was"));
+  const auto said = co_await std::move(judging);
+  co_return fmt::format("{}: {}", base::name(said.what), said.detail);
+}
+
 asio::awaitable<std::string> cancelled(onion::tor& tor) {
   auto opening = net::with_deadline(tor.open(somewhere(), "a"), 300ms, base::stage::handshake);
   const auto got = co_await std::move(opening);
@@ -205,4 +214,25 @@ TEST_CASE("A tor of the system's is left as it was found") {
   CHECK_MESSAGE(second.starts_with("proxy_failed: "), second);
   const auto third = fakes::run(told(std::move(wrong), opened));
   CHECK_MESSAGE(third.starts_with("malformed: "), third);
+}
+
+TEST_CASE("What cut a stream through tor: tor itself, or what is behind it; never a censor") {
+  const fakes::scratch scratch;
+  const auto socks = fakes::free_port();
+  const auto torrc = scratch.put("torrc", fmt::format("{}DataDirectory {}\nSocksPort 127.0.0.1:{}\n", nowhere,
+                                                      (scratch.path() / "data").string(), socks));
+  const auto said = [socks](outcome why) {
+    onion::tor_options options;
+    options.kind = onion::socks_tor{asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), socks)};
+    return fakes::run(told(std::move(options), [why](onion::tor& tor) { return judged(tor, why); }));
+  };
+  const outcome cuts[] = {outcome::reset_before_hello, outcome::reset_after_hello, outcome::stalled_after_bytes};
+  {
+    fakes::process running({"tor", "-f", torrc}, (scratch.path() / "log").string());
+    running.wait_for_port(socks);
+    for (const auto cut : cuts) CHECK(said(cut).starts_with("unreachable: "));
+    CHECK(said(outcome::timed_out) == "timed_out: as it was");
+  }
+  for (const auto cut : cuts) CHECK(said(cut) == "proxy_failed: tor has ended");
+  CHECK(said(outcome::http_status) == "http_status: as it was");
 }
