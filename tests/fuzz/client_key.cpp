@@ -1,6 +1,7 @@
 // The key of a private onion service, as files have it. What is taken reads the same in both of its forms.
-#include "base/encoding.hpp"
 #include "onion/client_key.hpp"
+
+#include "base/encoding.hpp"
 
 #include <cstdint>
 #include <cstdlib>
