@@ -16,7 +16,7 @@
 namespace landfall::server {
 
 namespace {
-constexpr std::size_t max_held = 64 * 1024; ///< an obfs4 burst; what the kernel holds comes on top
+constexpr std::size_t max_held = 64 * 1024; ///< an obfs4 burst; one read more may come on top
 
 std::size_t length(const evbuffer* of) { return evbuffer_get_length(of); }
 } // namespace

@@ -7,7 +7,7 @@
 //
 // evhttp keeps the connection and the request, which it never answers: its callbacks are replaced by ours. At the end
 // it is freed as evhttp frees any other, so every count and limit of connections goes on to hold. A side is read from
-// only while the other has room (max_held each way); half-close is kept; what moves no byte for `idle` ends.
+// only while the other holds less than max_held; half-close is kept; what moves no byte for `idle` ends.
 #pragma once
 
 #include "base/clock.hpp"
