@@ -166,6 +166,10 @@ result<demo_tor*> demo_tor_network::start(net::scope& life, demo_tor_place place
 }
 
 awaitable<result<void>> demo_tor_network::start_relays(net::scope& life) {
+  const auto state = relay_state(clock_.wall());
+  for (const auto* places : {&authority_places_, &relay_places_})
+    for (const auto& place : *places)
+      if (auto written = base::write_file(place.state(), state); !written) co_return written.error();
   held_.clear(); // nobody else is given them in the next milliseconds
   for (const auto& place : authority_places_)
     if (auto one = start(life, place, authority_torrc(place, authorities_)); !one) co_return one.error();

@@ -2,6 +2,7 @@
 
 #include "base/cursor.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,16 +33,18 @@ std::string common(const demo_tor_place& place, std::string_view authorities) {
                      place.folder.string(), place.empty().string(), place.empty().string(), authorities);
 }
 
+/// Documents come from authorities alone: a relay that is asked before it has fetched them itself says that there are
+/// none, and who asked rests for ten seconds.
 std::string relay(const demo_tor_place& place) {
   return fmt::format("Nickname {}\n"
                      "Address {}\n"
                      "ORPort {}:{}\n"
                      "ContactInfo demo@example.invalid\n"
-                     "DirCache 1\n"
+                     "DirCache {}\n"
                      "AssumeReachable 1\n"
                      "ExitRelay 0\n"
                      "ExitPolicy reject *:*\n",
-                     place.name, place.address, place.address, place.onions);
+                     place.name, place.address, place.address, place.onions, place.files != 0 ? 1 : 0);
 }
 
 std::string control(const demo_tor_place& place) {
@@ -97,6 +100,17 @@ std::string client_torrc(std::string_view authorities) {
                      "Schedulers Vanilla\n"
                      "{}",
                      authorities);
+}
+
+std::string relay_state(base::unix_time now) {
+  std::string out;
+  for (const auto* direction : {"Read", "Write"})
+    out += fmt::format("BWHistory{0}Ends {1:%Y-%m-%d %H:%M:%S}\n"
+                       "BWHistory{0}Interval 86400\n"
+                       "BWHistory{0}Values 86400000000\n"
+                       "BWHistory{0}Maxima 1000000\n",
+                       direction, fmt::gmtime(static_cast<std::time_t>(now)));
+  return out;
 }
 
 std::string directory_line(const demo_tor_place& place, std::string_view identity, std::string_view fingerprint) {

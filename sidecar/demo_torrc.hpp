@@ -26,6 +26,7 @@ struct demo_tor_place {
   [[nodiscard]] std::filesystem::path empty() const { return folder / "empty"; } ///< in place of the GeoIP files
   [[nodiscard]] std::filesystem::path control() const { return folder / "control"; }
   [[nodiscard]] std::filesystem::path cookie() const { return folder / "cookie"; }
+  [[nodiscard]] std::filesystem::path state() const { return folder / "state"; }
 };
 
 /// `authorities`: lines of directory_line.
@@ -35,6 +36,11 @@ struct demo_tor_place {
 [[nodiscard]] std::string service_torrc(const demo_tor_place& place, std::string_view authorities);
 /// What a managed tor needs besides to live in this network: the content of `[tor] torrc`.
 [[nodiscard]] std::string client_torrc(std::string_view authorities);
+
+/// What a relay remembers: that it carried a megabyte a second all day. Without, the first relay that has carried some
+/// kilobytes is the only one whose bandwidth is not 0; clients then choose it for the first and for the last hop of
+/// every circuit, which no relay extends, until another consensus is there: a minute in which nothing goes on.
+[[nodiscard]] std::string relay_state(base::unix_time now);
 
 /// How the others know an authority; `identity` and `fingerprint` are 40 hex digits.
 [[nodiscard]] std::string directory_line(const demo_tor_place& place, std::string_view identity,

@@ -43,6 +43,19 @@ TEST_CASE("every tor of the network knows its authorities, and nobody else's") {
   }
 }
 
+TEST_CASE("a relay remembers a day of bandwidth that ends now") {
+  const auto state = relay_state(1'795'790'000);
+  for (const auto* direction : {"Read", "Write"}) {
+    CHECK(has_line(state, std::string("BWHistory") + direction + "Ends 2026-11-27 14:33:20"));
+    CHECK(has_line(state, std::string("BWHistory") + direction + "Maxima 1000000"));
+  }
+}
+
+TEST_CASE("documents come from authorities alone") {
+  CHECK(has_line(authority_torrc(place(41002), ""), "DirCache 1"));
+  CHECK(has_line(relay_torrc(place(0), ""), "DirCache 0"));
+}
+
 TEST_CASE("no relay leads out of the network, and no tor of it listens for applications") {
   for (const auto& torrc : {authority_torrc(place(41002), ""), relay_torrc(place(0), "")}) {
     CHECK(has_line(torrc, "ExitRelay 0"));
