@@ -16,23 +16,28 @@ namespace landfall::fuzz {
 struct onion_script {
   enum class sound : std::uint8_t { nothing, no_proof, safecookie } beginning = sound::nothing;
   std::size_t piece = 1; ///< of what comes at once
-  std::string said;      ///< after the beginning
+  std::string said;      ///< after the beginning; a zero byte parts what never comes together
 };
 
 class onion_stream final : public net::stream {
 public:
   explicit onion_stream(onion_script script) : script_(std::move(script)) {
-    if (script_.beginning == onion_script::sound::no_proof)
-      ready_ = "250-PROTOCOLINFO 1\r\n250-AUTH METHODS=NULL\r\n250 OK\r\n250 OK\r\n";
+    if (script_.beginning == onion_script::sound::no_proof) {
+      part("250-PROTOCOLINFO 1\r\n250-AUTH METHODS=NULL\r\n250 OK\r\n");
+      part("250 OK\r\n");
+    }
     if (script_.beginning == onion_script::sound::safecookie)
-      ready_ = "250-PROTOCOLINFO 1\r\n250-AUTH METHODS=COOKIE,SAFECOOKIE COOKIEFILE=\"/x\"\r\n250 OK\r\n";
-    if (script_.beginning != onion_script::sound::safecookie) ready_ += std::exchange(script_.said, {});
+      part("250-PROTOCOLINFO 1\r\n250-AUTH METHODS=COOKIE,SAFECOOKIE COOKIEFILE=\"/x\"\r\n250 OK\r\n");
+    else
+      ready_ += script_.said;
   }
 
   net::awaitable<net::result<void>> readable() override { co_return net::result<void>{}; }
 
   net::awaitable<net::result<std::size_t>> read_some(net::asio::mutable_buffer into) override {
-    const auto size = std::min({script_.piece, into.size(), ready_.size() - at_});
+    while (at_ < ready_.size() && ready_[at_] == '\0') ++at_;
+    const auto turn = std::min(ready_.find('\0', at_), ready_.size());
+    const auto size = std::min({script_.piece, into.size(), turn - at_});
     if (size > 0) std::copy_n(ready_.data() + at_, size, static_cast<char*>(into.data()));
     at_ += size;
     co_return closed_ ? std::size_t{0} : size; // 0: it has nothing more to say
@@ -48,9 +53,9 @@ public:
       if (!client) std::abort();
       const auto hash =
           crypto::hmac_sha256("Tor safe cookie authentication server-to-controller hash", cookie + *client + server);
-      ready_ +=
-          "250 AUTHCHALLENGE SERVERHASH=" + hash.hex() + " SERVERNONCE=" + base::to_hex(server) + "\r\n250 OK\r\n";
-      ready_ += std::exchange(script_.said, {});
+      part("250 AUTHCHALLENGE SERVERHASH=" + hash.hex() + " SERVERNONCE=" + base::to_hex(server) + "\r\n");
+      part("250 OK\r\n");
+      ready_ += script_.said;
     }
     co_return net::result<void>{};
   }
@@ -58,6 +63,8 @@ public:
   void close() noexcept override { closed_ = true; }
 
 private:
+  void part(const std::string& text) { (ready_ += text) += '\0'; }
+
   onion_script script_;
   std::string ready_;
   std::size_t at_ = 0;
