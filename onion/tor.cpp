@@ -362,6 +362,8 @@ awaitable<result<net::stream_ptr>> tor::first_circuit(wire::socks_destination to
   attempts tried(options_.circuits);
   net::scope running(executor_);
   auto next = std::chrono::steady_clock::now();
+  const base::steady_time end =
+      next + 2 * static_cast<int>(options_.circuits) * options_.circuit; // the last one gets as long as all before it
   std::size_t begun = 0;
   bool cancelled = co_await net::was_cancelled();
   while (!cancelled && !running.failed()) {
@@ -371,9 +373,9 @@ awaitable<result<net::stream_ptr>> tor::first_circuit(wire::socks_destination to
       ++begun;
       next = now + options_.circuit;
     }
-    co_await running.wait(begun < tried.size() ? next : base::steady_time::max());
+    co_await running.wait(begun < tried.size() ? next : end);
     cancelled = co_await net::was_cancelled();
-    if (is_settled(tried)) break;
+    if (is_settled(tried) || std::chrono::steady_clock::now() >= end) break;
   }
   running.cancel();
   co_await running.join();

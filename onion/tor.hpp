@@ -74,8 +74,8 @@ public:
   /// A stream through tor; starts it where needed. `isolation`: streams with different words share no circuit. `tell`
   /// hears how far tor is, until it is ready. Where no circuit stands within `circuit`, another one is tried beside it,
   /// and so on up to `circuits` of them, the first that stands is taken: a rendezvous now and then hangs for a minute,
-  /// and a new one takes a second; but over a slow bridge it is the first that comes first. No limit of its own after
-  /// 100 %: the caller's, or tor's two minutes.
+  /// and a new one takes a second; but over a slow bridge it is the first that comes first. In all that is 2 x
+  /// circuits x circuit: 40 s.
   /// Errors: tor_bootstrap (it did not start, came to nothing, or not to 100 % in time: the phase is in the text);
   /// those of the way behind it at stage proxy (`wire::failure_of`); cancelled.
   [[nodiscard]] awaitable<result<net::stream_ptr>> open(wire::socks_destination to, std::string isolation,
