@@ -1,6 +1,7 @@
-// A whole session with what claims to be tor: the input is what it says, in pieces, whatever it is asked. Byte 0: how
-// far the beginning is sound (nothing, no proof, SAFECOOKIE with the right hash), so that the verbs behind it are met
-// too; byte 1: the size of the pieces. Every verb must end, and say nothing but whole lines.
+// A whole session with what claims to be tor: the input is what it says, whatever it is asked. Byte 0: how far the
+// beginning is sound (nothing, no proof, SAFECOOKIE with the right hash), so that the verbs behind it are met too; byte
+// 1: the size of the pieces, in which what a zero byte parts never comes together. Every verb must end, and say nothing
+// but whole lines.
 #include "base/encoding.hpp"
 #include "crypto/hash.hpp"
 #include "onion/control.hpp"
@@ -33,9 +34,10 @@ const std::string& cookie_file() {
   return path;
 }
 
-/// An answer to a verb, or why there is none; then nothing else is to be had from it.
-template <class T> net::awaitable<bool> ends(onion::control& tor, net::awaitable<net::result<T>> verb) {
-  const bool dead = tor.closed();
+/// An answer to a verb, or why there is none; then nothing else is to be had from it, but for events that were kept.
+template <class T>
+net::awaitable<bool> ends(onion::control& tor, net::awaitable<net::result<T>> verb, bool event = false) {
+  const bool dead = tor.closed() && !event;
   const auto got = co_await std::move(verb);
   must(!dead || got.has_error());
   if (!got) {
@@ -75,7 +77,7 @@ net::awaitable<void> every_verb(net::stream_ptr stream, std::size_t said) {
   (void)co_await std::move(taking);
   std::size_t events = 0;
   for (bool more = true; more;) {
-    auto waiting = ends(tor, tor.next_event());
+    auto waiting = ends(tor, tor.next_event(), true);
     more = co_await std::move(waiting);
     events += more ? 1 : 0;
   }
@@ -87,8 +89,8 @@ net::awaitable<void> every_verb(net::stream_ptr stream, std::size_t said) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  fuzz::onion_script script;
-  script.beginning = static_cast<fuzz::onion_script::sound>(data[0] % 3);
+  fuzz::control_script script;
+  script.beginning = static_cast<fuzz::control_script::sound>(data[0] % 3);
   script.piece = 1 + data[1] * 7U;
   script.said.assign(reinterpret_cast<const char*>(data) + 2, size - 2);
   boost::asio::io_context context;

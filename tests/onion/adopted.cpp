@@ -123,7 +123,8 @@ asio::awaitable<std::string> over(std::vector<fakes::fake_tor::circuit> circuits
   other.circuits = std::move(circuits);
   onion::tor_options options;
   options.kind = onion::control_tor{other.control_place()};
-  options.circuit = 30ms;
+  options.circuit = 100ms;
+  options.circuits_in_all = 1s;
   onion::tor tor(executor, std::move(options));
   net::scope children(executor);
   children.spawn(other.serve());
@@ -154,6 +155,7 @@ TEST_CASE("A circuit that hangs gets another one beside it; the first that stand
       {"the first hangs", {hangs}, "good of 2"},
       {"four hang", {hangs, hangs, hangs, hangs}, "good of 5"},
       {"over a slow bridge the first comes, after two more", {{socks_reply::succeeded, 3}, hangs, hangs}, "good of 3"},
+      {"all of them hang", {hangs, hangs, hangs, hangs, hangs}, "timed_out of 5"},
       {"tor gives the first up", {late}, "good of 2"},
       {"tor gives all of them up", {late, late, late, late, late}, "timed_out of 5"},
       {"the service is gone", {gone}, "unreachable of 1"},
