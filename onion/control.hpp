@@ -7,7 +7,7 @@
 // Used by one coroutine at a time: one verb after the other. Events that come before an answer are kept for
 // `next_event`, the oldest given up beyond max_kept_events. Every verb ends with `cancelled` soon after it was
 // cancelled; that, a deadline or a failure in mid-answer leaves a connection of no more use: `closed()`, and every
-// later verb fails.
+// later verb fails, once `next_event` has given what was kept.
 //
 // Errors of all verbs: refused, unreachable, timed_out(request) (control_answer_time), reset_before_hello (the other
 // side closed), malformed and too_large (it is no control port), proxy_failed (tor refuses: the status is in the text),

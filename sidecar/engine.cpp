@@ -231,6 +231,7 @@ void engine::on_adopted(bool provisional) {
   book_dirty_since_ = book_dirty_since_.value_or(clock_.steady());
   handed_.clear();
   const auto& list = *held_->trust.list();
+  through_.use_bridges_of(settings_, &*list); // not first when the race has ended: a tor that gets nowhere is in it
   const auto tier = held_->trust.tier(wall).value_or(trust::tier::c);
   events_.publish("list_adopted", {{"epoch", list->order.epoch},
                                    {"version", list->order.version},

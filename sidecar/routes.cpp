@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <variant>
@@ -160,11 +161,12 @@ void add_one(route_set& set, const config::route& route, makes_way ways) {
   set.known.push_back(std::move(shown));
 }
 
-/// The lines of a bridge route: its own, else all that are configured and lead to a landfall server.
+/// The lines of a bridge route: its own, else all that are configured; of these, those that lead to a landfall server.
 std::vector<base::sensitive<std::string>> lines_of(const config::bridge_target& target,
                                                    const config::settings& settings) {
-  if (!target.lines.empty()) return target.lines;
   std::vector<base::sensitive<std::string>> out;
+  std::ranges::remove_copy_if(target.lines, std::back_inserter(out), leads_to_tor);
+  if (!target.lines.empty()) return out;
   for (const auto& bridge : settings.bridges)
     if (bridge.far_end == "landfall") out.push_back(bridge.line);
   return out;
@@ -174,7 +176,8 @@ void add(route_set& set, const config::route& route, const makes_way& ways) {
   const auto* target = std::get_if<config::bridge_target>(&route.target);
   if (target == nullptr) return add_one(set, route, ways);
   const auto lines = lines_of(*target, ways.settings);
-  if (lines.empty())
+  // One of a list with nothing but bridges of tor's is of use to the onion routes (transports), and no failure.
+  if (lines.empty() && !ways.listed)
     set.known.push_back({route.name, "bridge", route.tier, "no bridge leads to a landfall server: add one's line"});
   for (std::size_t i = 0; i < lines.size(); ++i) {
     auto one = route;
@@ -188,6 +191,7 @@ void add(route_set& set, const config::route& route, const makes_way& ways) {
 } // namespace
 
 route_set make_routes(const config::settings& settings, const trust::peer_list* list, transports& through) {
+  through.use_bridges_of(settings, list);
   route_set set;
   const makes_way ways{settings, through};
   for (const auto& route : settings.routes) add(set, route, ways);

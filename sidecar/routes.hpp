@@ -26,7 +26,8 @@ struct route_set {
 
 /// The configured routes, then those that the signed list in hand names and the configuration does not. A bridge route
 /// becomes one for each of its lines, "NAME.1" and so on where there are several: bridges fail, wait and are remembered
-/// each by itself. The closures borrow `through`, which outlives them.
+/// each by itself. Lines that lead to tor are no routes: `through` gives them to a tor of ours. The closures borrow
+/// `through`, which outlives them.
 [[nodiscard]] route_set make_routes(const config::settings& settings, const trust::peer_list* list,
                                     transports& through);
 

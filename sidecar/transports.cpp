@@ -43,6 +43,36 @@ net::asio::ip::tcp::endpoint place_in(std::string_view name) {
   return {net::asio::ip::make_address(where->address.to_string()), *where->port};
 }
 
+using is_spoken = std::function<bool(std::string_view transport)>;
+
+/// The configured ones are all taken, also where nothing speaks their transport: without them tor would go directly,
+/// where somebody wants it to go by a bridge.
+std::vector<config::bridge_line> bridges_for_tor(const config::settings& settings, const trust::peer_list* list,
+                                                 const is_spoken& spoken) {
+  std::vector<config::bridge_line> out;
+  const auto add = [&out](const base::sensitive<std::string>& text, const auto& wanted) {
+    const auto line = config::bridge_line::parse(text.reveal());
+    if (line && wanted(*line) && std::ranges::find(out, *line) == out.end()) out.push_back(*line);
+  };
+  const auto lines_of = [](const config::route& route) {
+    const auto* target = std::get_if<config::bridge_target>(&route.target);
+    return target ? target->lines : std::vector<base::sensitive<std::string>>();
+  };
+  const auto is_tors = [](const config::bridge_line& line) { return line.usual_far_end() == "tor"; };
+  for (const auto& bridge : settings.bridges)
+    if (bridge.far_end == "tor") add(bridge.line, [](const auto&) { return true; });
+  for (const auto& route : settings.routes)
+    for (const auto& line : lines_of(route)) add(line, is_tors);
+  if (list == nullptr) return out;
+  const auto of_list = [&](const config::bridge_line& line) {
+    return is_tors(line) && out.size() < max_bridges_of_tor && spoken(line.transport) &&
+           (settings.network.lab || line.where.reveal().address.is_global());
+  };
+  for (const auto& route : list->routes)
+    for (const auto& line : lines_of(route)) add(line, of_list);
+  return out;
+}
+
 /// tor takes a command without quotes: a path with a blank in it would be two words.
 std::string own_command() {
   std::error_code ec;
@@ -66,6 +96,11 @@ std::vector<std::filesystem::path> own_files() {
 }
 
 } // namespace
+
+bool leads_to_tor(const base::sensitive<std::string>& line) {
+  const auto parsed = config::bridge_line::parse(line.reveal());
+  return parsed && parsed->usual_far_end() == "tor";
+}
 
 transports::transports(net::asio::any_io_executor executor, const config::settings& settings, const base::clock& clock,
                        transport_tell tell)
@@ -138,26 +173,36 @@ onion::tor_options transports::managed(const config::settings& settings) const {
   out.folder.path = settings.sidecar.state / "tor";
   out.program = settings.tor.exec;
   out.more = tor_lines_;
-  std::set<std::string> used;
-  for (const auto& bridge : settings.bridges) {
-    const auto line = config::bridge_line::parse(bridge.line.reveal());
-    if (bridge.far_end != "tor" || !line) continue;
-    out.ways.bridges.emplace_back(line->reveal());
-    used.insert(line->transport);
-  }
-  for (const auto& transport : used) {
-    const auto command = transport.empty() || !bridges.off(transport).empty() ? "" : command_for(settings, transport);
-    if (!command.empty()) out.ways.transports.emplace_back(transport, command);
-  }
+  out.ways = ways_of(settings, nullptr);
   out.readable = own_files();
-  // Where every socket has to be ours, tor gets the same proxy as other programs do.
-  const auto inner = ptclient::upstream_of(bridges.proxy().reveal());
-  if (inner)
-    out.ways.proxy =
-        onion::tor_proxy{false, fmt::format("{}:{}", inner->host, inner->port), inner->user, inner->password};
   onion::tor_options options;
   options.kind = std::move(out);
   return options;
+}
+
+onion::tor_ways transports::ways_of(const config::settings& settings, const trust::peer_list* list) const {
+  const auto lines = bridges_for_tor(settings, list, [&](std::string_view transport) {
+    return bridges.off(transport).empty() && !command_for(settings, transport).empty();
+  });
+  onion::tor_ways out;
+  std::set<std::string> used;
+  for (const auto& line : lines) {
+    out.bridges.emplace_back(line.reveal());
+    used.insert(line.transport);
+  }
+  for (const auto& transport : used) {
+    const auto command = transport.empty() || !bridges.off(transport).empty() ? "" : command_for(settings, transport);
+    if (!command.empty()) out.transports.emplace_back(transport, command);
+  }
+  // Where every socket has to be ours, tor gets the same proxy as other programs do.
+  const auto inner = ptclient::upstream_of(bridges.proxy().reveal());
+  if (inner)
+    out.proxy = onion::tor_proxy{false, fmt::format("{}:{}", inner->host, inner->port), inner->user, inner->password};
+  return out;
+}
+
+void transports::use_bridges_of(const config::settings& settings, const trust::peer_list* list) {
+  tors_.find("managed")->second->use(ways_of(settings, list));
 }
 
 onion::tor& transports::tor_of(const config::onion_target* configured) {

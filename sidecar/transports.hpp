@@ -6,6 +6,7 @@
 #include "http/client.hpp"
 #include "onion/tor.hpp"
 #include "ptclient/bridge.hpp"
+#include "trust/document.hpp"
 
 #include <functional>
 #include <map>
@@ -19,6 +20,14 @@ namespace landfall::sidecar {
 /// Of a program of ours: which transport, what happened ("ready", "bootstrap"), and our own words about it.
 using transport_tell = std::function<void(std::string_view transport, std::string_view what, std::string detail)>;
 
+/// tor asks all its bridges for their descriptors at once: with more than these a list adds none to the configured
+/// ones.
+inline constexpr std::size_t max_bridges_of_tor = 8;
+
+/// Whether a bridge line of a route leads to tor: one with a fingerprint does (design §4). What a line cannot say,
+/// `far_end` of a [[bridge]] can.
+[[nodiscard]] bool leads_to_tor(const base::sensitive<std::string>& line);
+
 class transports {
 public:
   /// `clock` outlives it.
@@ -28,6 +37,11 @@ public:
   /// The life of the programs that are started on the way: spawn it once, before anything is fetched. Ends when
   /// cancelled, after they have.
   [[nodiscard]] net::awaitable<void> run();
+
+  /// The bridges of the list in hand that lead to tor: with the configured ones, from now on, for a tor of ours. Direct
+  /// guards are out of use then, as with every bridge of tor's. Taken are those whose transport we have, at global
+  /// addresses (any in a lab), up to max_bridges_of_tor in all. Nothing happens when nothing is new.
+  void use_bridges_of(const config::settings& settings, const trust::peer_list* list);
 
   /// The tor of a configured onion route. nullptr, a route of a signed list: that of the first configured one, else a
   /// tor of our own. Which are programs to be started is theirs to know: nothing starts here.
@@ -44,6 +58,7 @@ public:
 private:
   void make_tors(const config::settings& settings);
   [[nodiscard]] onion::tor_options managed(const config::settings& settings) const;
+  [[nodiscard]] onion::tor_ways ways_of(const config::settings& settings, const trust::peer_list* list) const;
   [[nodiscard]] std::string command_for(const config::settings& settings, std::string_view transport) const;
 
   net::asio::any_io_executor executor_;

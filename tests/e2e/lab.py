@@ -58,9 +58,9 @@ class Publisher:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def list(self, version, age=0, peers=12, fresh="1d", life="14d", endpoints=None, extra=()):
-        """A signed list as bytes: `peers` peers in as many networks, or one with `endpoints`, issued `age` seconds ago. `extra`: flags of
-        `list build`."""
+    def list(self, version, age=0, peers=12, fresh="1d", life="14d", endpoints=None, routes=(), extra=()):
+        """A signed list as bytes: `peers` peers in as many networks, or one with `endpoints`, and `routes`; issued `age` seconds ago. `extra`:
+        flags of `list build`."""
         described = [{"id": base64.urlsafe_b64encode(hashlib.sha256(b"peer %d" % n).digest()).decode().rstrip("="),
                       "endpoints": [f"tcp://10.{n}.0.1:443"], "asn": 64496 + n, "cc": "DEFRSENL"[2 * (n % 4):2 * (n % 4) + 2]}
                      for n in range(1 if endpoints else peers)]
@@ -68,7 +68,7 @@ class Publisher:
             described[0]["endpoints"] = endpoints
         source, made = self.path("list.json"), self.path("list.dsse.json")
         with open(source, "w", encoding="ascii") as file:
-            json.dump({"peers": described}, file)
+            json.dump({"peers": described, "routes": list(routes)}, file)
         run(LANDFALL, "list", "build", "--from", source, "--root", self.root, "--version", str(version), "--lab", "--issued",
             str(int(time.time()) - age), "--fresh", fresh, "--life", life, "--out", made, "--force", *extra)
         run(LANDFALL, "list", "sign", made, "--key", self.path("list.pem"), *self._unlock)

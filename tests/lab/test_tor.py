@@ -71,6 +71,7 @@ class Bridges(unittest.TestCase):
 from test_onion import Onion  # noqa: E402, F401
 from test_onion_capture import Capture  # noqa: E402, F401
 from test_onion_failures import OnionFailures  # noqa: E402, F401
+from test_onion_ways import Ways  # noqa: E402, F401
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

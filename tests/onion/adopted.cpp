@@ -165,6 +165,35 @@ TEST_CASE("A circuit that hangs gets another one beside it; the first that stand
     CHECK(fakes::run(over(row.circuits)) == row.expected);
   }
 }
+TEST_CASE("What tor says of a stream is the class of its failure") {
+  using wire::socks_reply;
+  struct row {
+    std::string name;
+    socks_reply said;
+    std::string expected;
+  };
+  const row rows[] = {
+      {"general failure", socks_reply::general_failure, "proxy_failed of 1"},
+      {"not allowed", socks_reply::not_allowed, "proxy_failed of 1"},
+      {"host unreachable", socks_reply::host_unreachable, "unreachable of 1"},
+      {"refused", socks_reply::refused, "refused of 1"},
+      {"TTL expired", socks_reply::ttl_expired, "timed_out of 5"},
+      {"F0, no descriptor", socks_reply::onion_not_found, "unreachable of 1"},
+      {"F1, a descriptor that is wrong", socks_reply::onion_invalid, "proxy_failed of 1"},
+      {"F2, introduction failed", socks_reply::onion_intro_failed, "unreachable of 1"},
+      {"F3, rendezvous failed", socks_reply::onion_rendezvous_failed, "unreachable of 1"},
+      {"F4, authorisation missing", socks_reply::onion_auth_missing, "proxy_failed of 1"},
+      {"F5, authorisation wrong", socks_reply::onion_auth_wrong, "proxy_failed of 1"},
+      {"F6, a wrong address", socks_reply::onion_bad_address, "proxy_failed of 1"},
+      {"F7, introduction timed out", socks_reply::onion_intro_timed_out, "timed_out of 5"},
+      {"a code of nobody's", socks_reply{0xaa}, "proxy_failed of 1"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.name);
+    const std::vector<fakes::fake_tor::circuit> always(5, {row.said});
+    CHECK(fakes::run(over(always)) == row.expected);
+  }
+}
 TEST_CASE("An adopted tor that was ready needs no control connection for a stream, and gets one again") {
   fakes::run(tell(comes_back));
 }

@@ -9,7 +9,9 @@
 
 #include <sys/stat.h>
 
+#include <fstream>
 #include <functional>
+#include <iterator>
 
 using namespace landfall;
 using base::outcome;
@@ -105,6 +107,29 @@ asio::awaitable<std::string> gets_bridges(onion::tor& tor) {
   co_return out;
 }
 
+std::string whole(const std::string& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// As every program that we start.
+asio::awaitable<std::string> confined(onion::tor& tor) {
+  std::string status, limits;
+  const onion::phase_fn at_first = [&](const wire::bootstrap_phase&) {
+    if (!tor.child() || !status.empty()) return;
+    const auto proc = fmt::format("/proc/{}/", *tor.child());
+    status = whole(proc + "status");
+    limits = whole(proc + "limits");
+    ::kill(*tor.child(), SIGKILL);
+  };
+  auto opening = tor.open(somewhere(), "a", at_first);
+  (void)co_await std::move(opening);
+  const auto holds = [](const std::string& in, const char* line) { return in.find(line) != in.npos; };
+  if (!holds(status, "NoNewPrivs:\t1") || !holds(status, "Seccomp:\t2")) co_return status;
+  if (!holds(status, "CapEff:\t0000000000000000") || !holds(limits, "Max core file size        0 ")) co_return limits;
+  co_return "confined";
+}
+
 asio::awaitable<std::string> not_asked(onion::tor& tor) { co_return tor.started() ? "started" : "not started"; }
 
 /// What is made of a stream that ended so, after `open` was asked for once.
@@ -147,6 +172,7 @@ TEST_CASE("A tor of ours: what becomes of it is told to who asked") {
       {"nobody asks", managed(scratch.path() / "a"), not_asked, "not started"},
       {"it reaches nobody", std::move(stuck), opened, "tor_bootstrap: tor is at "},
       {"it is killed", managed(scratch.path() / "b"), killed, "tor_bootstrap: tor has ended"},
+      {"it is confined", managed(scratch.path() / "confined"), confined, "confined"},
       {"who asked goes away", managed(scratch.path() / "c"), cancelled, "timed_out"},
       {"there is no such program", managed(scratch.path() / "d", "no-such-tor"), opened,
        "tor_bootstrap: cannot start tor"},
