@@ -35,7 +35,7 @@ constexpr std::array<words, outcome_count> table{{
     {"bridge_silent", "the bridge did not answer the handshake",
      "the bridge is blocked or gone; get another bridge line"},
     {"bridge_bad_auth", "the bridge answered with the wrong key", "check the bridge line's cert"},
-    {"proxy_failed", "the proxy refused or failed", "check upstream_proxy"},
+    {"proxy_failed", "the proxy refused or failed", "check what it goes through: upstream_proxy, or tor"},
     {"tor_bootstrap", "tor did not reach the network", "a bridge for tor may help"},
     {"below_threshold", "too few valid signatures: forged, tampered with, or signed with unknown keys",
      "never use this copy"},

@@ -14,8 +14,9 @@
 // Decided by the first lane whose report `ends_race`, or when all ended. After a win one lane of another group runs on
 // for `compare` at most: two lists of one version, or a newer one on another route, are seen only by who looks twice.
 // All others are cancelled at the win. Which one: what costs no connection before what does, another kind before the
-// same; where no burst went before, one that was never timed on this network is worth a connection, and so the memory
-// learns which route is the quickest. One that a server answered wrongly is followed by one more.
+// same, and never one that might have to start tor for it; where no burst went before, one that was never timed on this
+// network is worth a connection, and so the memory learns which route is the quickest. One that a server answered
+// wrongly is followed by one more.
 #pragma once
 
 #include "fallback/line_up.hpp"

@@ -110,13 +110,13 @@ int become(const prepared& what, const sandbox& walls, const pipes& ends, pid_t 
   return errno;
 }
 
-/// The end of the pipe: exec was reached. Blocks for as long as the child takes to get there.
-int reported(int descriptor) {
+/// The end of the pipe: exec was reached, 0; else errno of what failed before.
+awaitable<int> reported(asio::posix::stream_descriptor& from) {
   int error = 0;
-  ssize_t size = 0;
-  do size = ::read(descriptor, &error, sizeof error);
-  while (size < 0 && errno == EINTR);
-  return size == sizeof error ? error : 0;
+  const auto into = asio::buffer(&error, sizeof error);
+  const auto [ec, size] = co_await from.async_read_some(into, as_result);
+  if (ec && ec != asio::error::eof) co_return ECANCELED;
+  co_return size == sizeof error ? error : 0;
 }
 
 base::failure cannot_start(std::string_view what, int error) {
@@ -150,36 +150,42 @@ std::filesystem::path find_program(const std::string& name) {
   return {};
 }
 
-result<std::unique_ptr<child_process>> child_process::start(asio::any_io_executor executor, child_options options) {
+awaitable<result<std::unique_ptr<child_process>>> child_process::start(asio::any_io_executor executor,
+                                                                       child_options options) {
+  co_await asio::this_coro::throw_if_cancelled(false);
   const auto program = options.command.empty() ? std::filesystem::path() : find_program(options.command.front());
-  if (program.empty()) return fail(outcome::local_error, "the program is not there, or not on PATH");
+  if (program.empty()) co_return fail(outcome::local_error, "the program is not there, or not on PATH");
   auto readable = named_files(program, options.command);
   readable.insert(readable.end(), options.readable.begin(), options.readable.end());
   const auto walls = sandbox::prepare({.folder = options.folder, .readable = std::move(readable)});
-  if (!walls) return walls.error();
+  if (!walls) co_return walls.error();
   pipes ends;
-  if (!ends.open()) return cannot_start("a pipe", errno);
+  if (!ends.open()) co_return cannot_start("a pipe", errno);
   const prepared what(program.string(), std::move(options));
   const pid_t parent = ::getpid(), pid = ::fork();
-  if (pid < 0) return cannot_start("fork", errno);
+  if (pid < 0) co_return cannot_start("fork", errno);
   if (pid == 0) {
     const int error = become(what, *walls, ends, parent);
     [[maybe_unused]] const auto told = ::write(ends.failure.write.get(), &error, sizeof error);
     ::_exit(127);
   }
   for (auto* end : {&ends.input.read, &ends.output.write, &ends.errors.write, &ends.failure.write}) end->reset();
-  const int error = reported(ends.failure.read.get());
-  const int exit = error == 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1;
+  const int exit = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (exit < 0) {
-    const int why = error != 0 ? error : errno;
+    const int why = errno;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
-    return cannot_start("the program cannot be started", why);
+    co_return cannot_start("the program cannot be started", why);
   }
+  asio::posix::stream_descriptor failure(executor, ends.failure.read.release());
   std::unique_ptr<child_process> out(new child_process(std::move(executor), pid, exit, ends.input.write.release(),
                                                        ends.output.read.release(), ends.errors.read.release()));
   out->enforced_ = walls->enforced();
-  return out;
+  auto reporting = reported(failure);
+  const int error = co_await std::move(reporting);
+  if (error == ECANCELED) co_return fail(outcome::cancelled);
+  if (error != 0) co_return cannot_start("the program cannot be started", error);
+  co_return std::move(out);
 }
 
 child_process::child_process(asio::any_io_executor executor, pid_t pid, int exit, int input, int output, int errors)
@@ -190,6 +196,7 @@ child_process::~child_process() { reap(); }
 int child_process::reap() noexcept {
   if (pid_ < 0) return status_;
   ::kill(-pid_, SIGKILL); // while its pid is still its own: what it started and left behind
+  ::kill(pid_, SIGKILL);  // it has no group of its own before the program runs
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }

@@ -39,9 +39,10 @@ struct patience {
 
 class child_process {
 public:
-  /// Errors: local_error: no such program, no descriptors, or the sandbox was refused.
-  [[nodiscard]] static result<std::unique_ptr<child_process>> start(asio::any_io_executor executor,
-                                                                    child_options options);
+  /// Ends when the program itself runs; on a busy machine that takes a while, in which the loop is not held.
+  /// Errors: local_error: no such program, no descriptors, or the sandbox was refused; cancelled.
+  [[nodiscard]] static awaitable<result<std::unique_ptr<child_process>>> start(asio::any_io_executor executor,
+                                                                               child_options options);
   child_process(const child_process&) = delete;
   child_process& operator=(const child_process&) = delete;
   /// SIGKILL and reaped, unless it has ended.

@@ -191,7 +191,9 @@ awaitable<void> tor::run() {
 
 awaitable<result<void>> tor::keep(managed_tor& what) {
   if (auto prepared = prepare(what); !prepared) co_return prepared.error();
-  auto child = net::child_process::start(executor_, command_of(what));
+  auto starting = net::child_process::start(executor_, command_of(what));
+  auto child = co_await std::move(starting);
+  if (!child && child.error().what == outcome::cancelled) co_return child.error();
   if (!child) co_return no_tor(fmt::format("cannot start tor: {}", child.error().detail));
   child_ = (*child)->pid();
   net::scope readers(executor_);

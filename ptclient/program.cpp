@@ -138,7 +138,8 @@ awaitable<failure> program::live() {
   talk_ = wire::pt_parent({options_.names.begin(), options_.names.end()}, !options_.proxy.reveal().empty());
   if (auto made = base::private_folder(options_.folder); !made) co_return made.error();
   net::child_options how{options_.exec, environment(), options_.folder};
-  auto child = net::child_process::start(executor, std::move(how));
+  auto starting = net::child_process::start(executor, std::move(how));
+  auto child = co_await std::move(starting);
   if (!child) co_return child.error();
   pid_ = (*child)->pid();
   tell(kind::started);

@@ -224,7 +224,7 @@ class Failures:
 
     # done; the class; the words; how it is made; whether it takes as long as a bootstrap may
     ROWS = [
-        ("nothing", "won", r"^$", nothing, False),
+        ("nothing, to an onion route", "won", r"^$", nothing, False),
         ("the onion service has ended; its descriptor is there", "unreachable", r"introduced to|rendezvous", stopped, False),
         ("the onion service takes no more introductions; its descriptor is there", "timed_out", r"none of its circuits", silent, False),
         ("the onion address was never published", "unreachable", r"descriptor was not found", never_published, False),

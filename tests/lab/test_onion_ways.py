@@ -16,7 +16,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
 
 import lab  # noqa: E402
 import tor_network  # noqa: E402
-from test_onion import x25519_pair  # noqa: E402
+from onion_lab import x25519_pair  # noqa: E402
 
 LANDFALL = os.environ["LANDFALL_BIN"]
 

@@ -40,7 +40,8 @@ awaitable<int> run_confined(std::map<std::string, std::string>& out) {
   (void)others.put("landfall.toml", "bridge lines");
   // A file that the command names is the program's to read, so it is told the folder.
   net::child_options how{{"/usr/bin/python3", "-S", confined, others.path().string()}, {"PATH=/usr/bin"}, own.path()};
-  auto child = net::child_process::start(executor, std::move(how));
+  auto starting = net::child_process::start(executor, std::move(how));
+  auto child = co_await std::move(starting);
   REQUIRE_MESSAGE(child.has_value(), child.error().detail);
   auto said = co_await lines_until(**child, "descriptors");
   std::istringstream words(said);
@@ -52,7 +53,8 @@ awaitable<int> run_confined(std::map<std::string, std::string>& out) {
 
 awaitable<int> stopped(net::child_options how, net::patience limits) {
   const auto executor = co_await net::asio::this_coro::executor;
-  auto child = net::child_process::start(executor, std::move(how));
+  auto starting = net::child_process::start(executor, std::move(how));
+  auto child = co_await std::move(starting);
   REQUIRE_MESSAGE(child.has_value(), child.error().detail);
   (void)co_await lines_until(**child, "ready");
   co_return co_await (*child)->stop(limits);
@@ -60,12 +62,30 @@ awaitable<int> stopped(net::child_options how, net::patience limits) {
 
 awaitable<net::result<int>> runs_to_end(net::child_options how) {
   const auto executor = co_await net::asio::this_coro::executor;
-  auto child = net::child_process::start(executor, std::move(how));
+  auto starting = net::child_process::start(executor, std::move(how));
+  auto child = co_await std::move(starting);
   if (!child) co_return child.error();
   co_return co_await (*child)->ended();
 }
 
+/// Whether it was quicker than a deadline of nothing.
+awaitable<std::string> cancelled_at_once(net::child_options how) {
+  const auto executor = co_await net::asio::this_coro::executor;
+  auto starting = net::with_deadline(net::child_process::start(executor, std::move(how)), 0ms, base::stage::none);
+  const auto child = co_await std::move(starting);
+  co_return child ? "started" : std::string(base::name(child.error().what));
+}
+
 } // namespace
+
+TEST_CASE("a start that is given up leaves no child, whether its program was reached or not") {
+  for (int times = 0; times < 50; ++times) {
+    const fakes::scratch folder;
+    const auto ended = fakes::run(cancelled_at_once(shell(folder, "while :; do sleep 1; done")));
+    CHECK_MESSAGE((ended == "timed_out" || ended == "started"), ended);
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1); // there is none
+  }
+}
 
 TEST_CASE("a child is ended by its stdin, by SIGTERM, or by force") {
   const fakes::scratch folder;
