@@ -21,20 +21,26 @@ constexpr auto between_looks = 50ms;
 /// Nothing of it is kept, so there is nothing to wait for.
 constexpr net::patience ending{0ms, 300ms};
 
-} // namespace
-
-result<std::unique_ptr<demo_tor>> demo_tor::start(net::asio::any_io_executor executor, demo_tor_place place,
-                                                  const std::string& torrc) {
-  auto written = base::write_file(place.torrc(), torrc);
-  if (written) written = base::write_file(place.empty(), "");
-  if (!written) return written.error();
+net::child_options command_of(const demo_tor_place& place) {
   net::child_options how;
   how.command = {"tor", "--defaults-torrc", place.empty().string(), "-f", place.torrc().string()};
   how.environment = {"HOME=" + place.folder.string(), "PATH=/usr/local/bin:/usr/bin:/bin"};
   how.folder = place.folder;
-  auto child = net::child_process::start(executor, std::move(how));
-  if (!child) return base::fail(base::outcome::local_error, "tor: " + child.error().detail);
-  return std::unique_ptr<demo_tor>(new demo_tor(executor, std::move(place), std::move(*child)));
+  return how;
+}
+
+} // namespace
+
+awaitable<result<std::unique_ptr<demo_tor>>> demo_tor::start(net::asio::any_io_executor executor, demo_tor_place place,
+                                                             std::string torrc) {
+  auto written = base::write_scratch(place.torrc(), torrc);
+  if (written) written = base::write_scratch(place.empty(), "");
+  if (!written) co_return written.error();
+  auto starting = net::child_process::start(executor, command_of(place));
+  auto child = co_await std::move(starting);
+  if (!child && child.error().what == base::outcome::cancelled) co_return child.error();
+  if (!child) co_return base::fail(base::outcome::local_error, "tor: " + child.error().detail);
+  co_return std::unique_ptr<demo_tor>(new demo_tor(executor, std::move(place), std::move(*child)));
 }
 
 awaitable<void> demo_tor::keep() {

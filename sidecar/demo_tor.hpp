@@ -16,9 +16,9 @@ namespace landfall::sidecar {
 
 class demo_tor {
 public:
-  /// Writes `torrc` into its folder, which is there, and starts it. Errors: local_error.
-  [[nodiscard]] static net::result<std::unique_ptr<demo_tor>> start(net::asio::any_io_executor executor,
-                                                                    demo_tor_place place, const std::string& torrc);
+  /// Writes `torrc` into its folder, which is there, and starts it. Errors: local_error, cancelled.
+  [[nodiscard]] static net::awaitable<net::result<std::unique_ptr<demo_tor>>>
+  start(net::asio::any_io_executor executor, demo_tor_place place, std::string torrc);
 
   /// Reads what it says, until cancelled; at its end tor has ended.
   [[nodiscard]] net::awaitable<void> keep();

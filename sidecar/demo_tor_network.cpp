@@ -157,12 +157,27 @@ awaitable<result<void>> demo_tor_network::make_keys() {
   co_return result<void>();
 }
 
-result<demo_tor*> demo_tor_network::start(net::scope& life, demo_tor_place place, const std::string& torrc) {
-  auto started = demo_tor::start(executor_, std::move(place), torrc);
-  if (!started) return started.error();
+awaitable<result<demo_tor*>> demo_tor_network::start(net::scope& life, demo_tor_place place, std::string torrc) {
+  auto starting = demo_tor::start(executor_, std::move(place), std::move(torrc));
+  auto started = co_await std::move(starting);
+  if (!started) co_return started.error();
   tors_.push_back(std::move(*started));
   life.spawn(tors_.back()->keep());
-  return tors_.back().get();
+  co_return tors_.back().get();
+}
+
+awaitable<result<void>> demo_tor_network::start_all(net::scope& life) {
+  for (const auto& place : authority_places_) {
+    auto starting = start(life, place, authority_torrc(place, authorities_));
+    const auto started = co_await std::move(starting);
+    if (!started) co_return started.error();
+  }
+  for (const auto& place : relay_places_) {
+    auto starting = start(life, place, relay_torrc(place, authorities_));
+    const auto started = co_await std::move(starting);
+    if (!started) co_return started.error();
+  }
+  co_return result<void>();
 }
 
 awaitable<result<void>> demo_tor_network::start_relays(net::scope& life) {
@@ -171,10 +186,9 @@ awaitable<result<void>> demo_tor_network::start_relays(net::scope& life) {
     for (const auto& place : *places)
       if (auto written = base::write_file(place.state(), state); !written) co_return written.error();
   held_.clear(); // nobody else is given them in the next milliseconds
-  for (const auto& place : authority_places_)
-    if (auto one = start(life, place, authority_torrc(place, authorities_)); !one) co_return one.error();
-  for (const auto& place : relay_places_)
-    if (auto one = start(life, place, relay_torrc(place, authorities_)); !one) co_return one.error();
+  auto starting = start_all(life);
+  const auto started = co_await std::move(starting);
+  if (!started) co_return started.error();
   auto connecting = tors_.front()->control();
   const auto authority = co_await std::move(connecting);
   if (!authority) co_return authority.error();
@@ -192,7 +206,8 @@ awaitable<result<void>> demo_tor_network::start_relays(net::scope& life) {
 awaitable<result<void>> demo_tor_network::start_service(net::scope& life) {
   demo_tor_place place{service_folder(), "service"};
   if (auto made = base::private_folder(place.folder); !made) co_return made.error();
-  const auto started = start(life, place, service_torrc(place, authorities_));
+  auto starting = start(life, place, service_torrc(place, authorities_));
+  const auto started = co_await std::move(starting);
   if (!started) co_return started.error();
   auto connecting = (*started)->control();
   auto connection = co_await std::move(connecting);

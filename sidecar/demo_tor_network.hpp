@@ -56,7 +56,8 @@ private:
   [[nodiscard]] net::awaitable<net::result<void>> start_relays(net::scope& life);
   [[nodiscard]] net::awaitable<net::result<void>> start_service(net::scope& life);
   [[nodiscard]] net::awaitable<net::result<void>> uploaded();
-  [[nodiscard]] net::result<demo_tor*> start(net::scope& life, demo_tor_place place, const std::string& torrc);
+  [[nodiscard]] net::awaitable<net::result<demo_tor*>> start(net::scope& life, demo_tor_place place, std::string torrc);
+  [[nodiscard]] net::awaitable<net::result<void>> start_all(net::scope& life);
   [[nodiscard]] base::failure explained(base::failure why) const;
 
   net::asio::any_io_executor executor_;

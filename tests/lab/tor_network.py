@@ -70,11 +70,12 @@ TestingMinFastFlagThreshold 0
 MinUptimeHidServDirectoryV2 0
 """
 # Not `accept 127.0.0.0/8`: the summary of that policy says "no exit", and clients then wait for one for ever.
+# Directories are authorities alone: a relay that is asked before it has fetched answers 404, and the client rests for 10 s.
 RELAY = """Nickname relay{n}
 Address 127.0.0.1
 ORPort 127.0.0.1:{orport}
 SocksPort 0
-DirCache 1
+DirCache 0
 AssumeReachable 1
 ExitRelay 1
 ExitPolicy accept *:*
@@ -93,6 +94,11 @@ ExitPolicy reject *:*
 ServerTransportPlugin obfs4 {plugin}
 ServerTransportListenAddr obfs4 127.0.0.1:{listen}
 """
+
+# A relay without a history has bandwidth 0 in the first votes; the one that first carried something is then the only one with a weight,
+# and clients take it for the first hop and the last, in vain, until the next consensus.
+STATE = "".join(f"BWHistory{way}Ends {{now}}\nBWHistory{way}Interval 86400\nBWHistory{way}Values 86400000000\nBWHistory{way}Maxima 1000000\n"
+                for way in ("Read", "Write"))
 
 # What a client of this network needs besides its authorities, where it is not one of our nodes.
 CLIENT = ["TestingTorNetwork 1", "PathsNeededToBuildCircuits 0.25", "Schedulers Vanilla"]
@@ -255,6 +261,7 @@ class TorNetwork:
         print(f"keys after {time.monotonic() - began:.1f} s", file=sys.stderr)
         for node in authorities + relays:
             self._name_authorities(node)
+            (node.folder / "state").write_text(STATE.format(now=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())))
         # Else the first consensus may hold the authorities alone, and the next comes two intervals later.
         pause(VOTE_EVERY - time.time() % VOTE_EVERY)
         for node in authorities + relays:

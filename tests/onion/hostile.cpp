@@ -61,9 +61,17 @@ long resident_peak() {
   return used.ru_maxrss;
 }
 
+#ifdef __has_feature // clang's way to say it
+#define LANDFALL_SANITIZED __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define LANDFALL_SANITIZED 1
+#else
+#define LANDFALL_SANITIZED 0
+#endif
+
 /// Not under AddressSanitizer, which keeps what was freed.
 bool grew_less(long before, long kib) {
-#ifdef __SANITIZE_ADDRESS__
+#if LANDFALL_SANITIZED
   return before + kib > 0;
 #else
   return resident_peak() - before < kib;
