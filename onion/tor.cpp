@@ -155,6 +155,8 @@ void tor::at(const wire::bootstrap_phase& phase) {
   // An event of before GETINFO was answered, read after it.
   if (state_ == state::starting && phase_ && phase.progress < phase_->progress) return;
   if (options_.tell && phase_ != phase) options_.tell(phase);
+  // A warning anew at the same place is none: a dead bridge is told of again and again.
+  if (!phase_ || phase.progress > phase_->progress) progressed_ = std::chrono::steady_clock::now();
   phase_ = phase;
   if (phase.progress == 100) in_a_row_ = 0;
   now(phase.progress == 100 ? state::ready : state::starting);
@@ -258,7 +260,10 @@ awaitable<result<void>> tor::add_keys(control& connection) {
 
 awaitable<result<void>> tor::configure(control& connection) {
   stale_ = false;
-  auto setting = connection.set_conf(tor_settings(std::get<managed_tor>(options_.kind).ways));
+  progressed_ = std::chrono::steady_clock::now();
+  auto ways = std::get<managed_tor>(options_.kind).ways;
+  if (without_) ways.bridges.clear();
+  auto setting = connection.set_conf(tor_settings(ways));
   const auto set = co_await std::move(setting);
   if (!set) co_return set.error();
   // After the settings: at a SETCONF tor reads its folder of keys anew, and forgets those that came another way.
@@ -276,8 +281,17 @@ void tor::use(tor_ways ways) {
   auto* ours = std::get_if<managed_tor>(&options_.kind);
   if (ours == nullptr || ours->ways == ways) return;
   ours->ways = std::move(ways);
+  without_ = false;
+  if (ours->ways.bridges_optional && state_ == state::ready) return;
   stale_ = true;
   renewed_.notify();
+}
+
+/// When optional bridges are left out, or taken again.
+base::steady_time tor::turn() const {
+  const auto* ours = ways();
+  const bool has_two = ours != nullptr && ours->bridges_optional && !ours->bridges.empty();
+  return has_two && state_ != state::ready ? progressed_ + options_.stuck : base::steady_time::max();
 }
 
 /// nullopt: there are new ways to be set, and the connection is free for that.
@@ -287,13 +301,18 @@ awaitable<result<std::optional<wire::control_reply>>> tor::event_or_new_ways(con
   net::scope either(executor_);
   either.spawn(keep_value(connection.next_event(), event));
   either.spawn(keep_value(renewed_.wait(), renewed));
-  co_await either.wait();
+  const auto end = turn();
+  co_await either.wait(end);
   const bool cancelled = co_await net::was_cancelled();
   either.cancel();
   co_await either.join();
   if (cancelled) co_return fail(outcome::cancelled, {}, stage::handshake);
   if (event && *event) co_return std::move(**event);
   if (event && event->error().what != outcome::cancelled) co_return event->error();
+  if (std::chrono::steady_clock::now() >= end) {
+    without_ = !without_;
+    stale_ = true;
+  }
   co_return std::nullopt;
 }
 

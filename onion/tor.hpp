@@ -14,6 +14,7 @@
 // One keeper coroutine (`run`) owns the process and the control connection; lanes wait for what it finds.
 #pragma once
 
+#include "base/clock.hpp"
 #include "net/child_process.hpp"
 #include "net/notifier.hpp"
 #include "net/stream.hpp"
@@ -56,6 +57,9 @@ struct tor_options {
   /// How long `open` waits for 100 %: less than an onion lane has (90 s), so that what it fails with says how far tor
   /// came.
   std::chrono::milliseconds bootstrap{75'000};
+  /// Without a new phase for so long, optional bridges are left out, or taken again: a list may be older than its
+  /// bridges lived. A bridge that works tells phases every few seconds; twice this fits into `bootstrap`.
+  std::chrono::milliseconds stuck{25'000};
   std::chrono::milliseconds circuit{4'000};
   std::size_t circuits = 5;
   /// And all of them: what has not come to stand then will not, and the rest of an onion lane is better spent saying
@@ -89,7 +93,8 @@ public:
   [[nodiscard]] awaitable<base::failure> judge(base::failure why);
 
   /// What a tor of ours goes by from now on, such as bridges that a list has just brought: set at once where it runs,
-  /// streams that stand left alone, else at its next start. A tor of others is left as it is.
+  /// streams that stand left alone, else at its next start; so also optional bridges while it is ready without them. A
+  /// tor of others is left as it is.
   void use(tor_ways ways);
   /// nullptr: of a tor of others.
   [[nodiscard]] const tor_ways* ways() const noexcept;
@@ -108,6 +113,7 @@ private:
   awaitable<result<std::unique_ptr<control>>> first_contact(managed_tor& what, net::child_process& child);
   awaitable<result<void>> configure(control& connection);
   awaitable<result<void>> bootstrap(control& connection);
+  [[nodiscard]] base::steady_time turn() const;
   awaitable<result<std::optional<wire::control_reply>>> event_or_new_ways(control& connection);
   awaitable<result<void>> add_keys(control& connection);
   awaitable<result<void>> until_ready(phase_fn tell);
@@ -121,7 +127,9 @@ private:
   net::notifier asked_, changed_, renewed_;
   state state_ = state::idle;
   bool wanted_ = false;
-  bool stale_ = false; ///< tor has not heard of its ways yet
+  bool stale_ = false;   ///< tor has not heard of its ways yet
+  bool without_ = false; ///< optional bridges came to nothing
+  base::steady_time progressed_{};
   std::uint64_t starts_ = 0, in_a_row_ = 0;
   base::failure why_; ///< of the last failure
   std::optional<wire::bootstrap_phase> phase_;

@@ -43,6 +43,9 @@ struct tor_proxy {
 struct tor_ways {
   std::vector<base::sensitive<std::string>>
       bridges; ///< bridge lines as tor takes them; empty: guards of its own choice
+  /// Nobody here asked for them, a list brought them: where they come to nothing tor may go without, which somebody who
+  /// has configured a bridge need not want to be seen.
+  bool bridges_optional = false;
   /// Transports, and the command of the managed proxy that speaks them: {"obfs4", "/usr/bin/landfall run"}.
   std::vector<std::pair<std::string, std::string>> transports;
   std::optional<tor_proxy> proxy;

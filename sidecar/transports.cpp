@@ -181,10 +181,12 @@ onion::tor_options transports::managed(const config::settings& settings) const {
 }
 
 onion::tor_ways transports::ways_of(const config::settings& settings, const trust::peer_list* list) const {
-  const auto lines = bridges_for_tor(settings, list, [&](std::string_view transport) {
+  const is_spoken spoken = [&](std::string_view transport) {
     return bridges.off(transport).empty() && !command_for(settings, transport).empty();
-  });
+  };
+  const auto lines = bridges_for_tor(settings, list, spoken);
   onion::tor_ways out;
+  out.bridges_optional = bridges_for_tor(settings, nullptr, spoken).empty();
   std::set<std::string> used;
   for (const auto& line : lines) {
     out.bridges.emplace_back(line.reveal());

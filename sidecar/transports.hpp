@@ -38,8 +38,8 @@ public:
   /// cancelled, after they have.
   [[nodiscard]] net::awaitable<void> run();
 
-  /// The bridges of the list in hand that lead to tor: with the configured ones, from now on, for a tor of ours. Direct
-  /// guards are out of use then, as with every bridge of tor's. Taken are those whose transport we have, at global
+  /// The bridges of the list in hand that lead to tor: with the configured ones, from now on, for a tor of ours. Where
+  /// none is configured they are optional (onion::tor_ways). Taken are those whose transport we have, at global
   /// addresses (any in a lab), up to max_bridges_of_tor in all. Nothing happens when nothing is new.
   void use_bridges_of(const config::settings& settings, const trust::peer_list* list);
 

@@ -100,17 +100,17 @@ TEST_CASE("what is not said has the design's default") {
 }
 
 TEST_CASE("resolvers over HTTPS: public ones, unless others or none are named, or in a lab") {
-  const std::string network = "[network]\nid = \"testnet\"\nroot = \"root.dsse.json\"\n";
+  const std::string head = "[network]\nid = \"testnet\"\nroot = \"root.dsse.json\"\n";
   struct row {
     std::string name, text;
     std::size_t count;
   };
   const row rows[] = {
-      {"not said", network, 4},
-      {"none", network + "[dns]\ndoh = []\n", 0},
-      {"one", network + "[dns]\ndoh = [\"https://192.0.2.53/q@192.0.2.53\"]\n", 1},
-      {"in a lab", network + "lab = true\n", 0},
-      {"one in a lab", network + "lab = true\n[dns]\ndoh = [\"https://192.0.2.53/q@192.0.2.53\"]\n", 1},
+      {"not said", head, 4},
+      {"none", head + "[dns]\ndoh = []\n", 0},
+      {"one", head + "[dns]\ndoh = [\"https://192.0.2.53/q@192.0.2.53\"]\n", 1},
+      {"in a lab", head + "lab = true\n", 0},
+      {"one in a lab", head + "lab = true\n[dns]\ndoh = [\"https://192.0.2.53/q@192.0.2.53\"]\n", 1},
   };
   for (const auto& row : rows) {
     CAPTURE(row.name);
@@ -119,7 +119,7 @@ TEST_CASE("resolvers over HTTPS: public ones, unless others or none are named, o
     CHECK(read.settings->dns.doh.size() == row.count);
   }
   // The defaults are in the form that is asked of others.
-  std::string text = network + "[dns]\ndoh = [";
+  std::string text = head + "[dns]\ndoh = [";
   for (const auto& one : config::dns_settings{}.doh) text += '"' + one + "\",";
   CHECK(config::parse_settings(text + "]\n", "/etc/landfall/landfall.toml").settings.has_value());
 }

@@ -180,7 +180,7 @@ class Failures:
 
     def killed_in_bootstrap(self, _):
         def kill(race):
-            race.wait_for("^tor: bootstrap")
+            race.wait_for(r"^tor: \d+ %")
             os.kill(race.tor(), signal.SIGKILL)
         return self.onion(self.real.open, during=kill)
 
@@ -198,7 +198,7 @@ class Failures:
         undo.callback(relay.close)
 
         def cut(race):
-            race.wait_for("^tor: bootstrap")
+            race.wait_for(r"^tor: \d+ %")
             relay.cut()
         return self.adopted(relay.port, during=cut)
 

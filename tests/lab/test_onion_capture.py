@@ -172,7 +172,7 @@ class Capture(unittest.TestCase):
         folder, file = self.real.configured(self.real.onion(f"{self.real.open}:{server.virtual_port}"))
         race = onion_lab.Race(self.real, folder, file)
         try:
-            race.wait_for("^tor: bootstrap")
+            race.wait_for(r"^tor: \d+ %")
             control = tor_network.Control(folder / "state/tor/control", folder / "state/tor/cookie")
             control.ask("SETEVENTS CIRC STREAM")
             self.assertTrue(server.asked.wait(onion_lab.PATIENCE), race.lines)

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import onion_failures  # noqa: E402
 import onion_lab  # noqa: E402
 
-TIMES = 2
+TIMES = 1  # bench/tor_confusion.py says how often
 ONLY = os.environ.get("LANDFALL_ONLY", "")
 
 

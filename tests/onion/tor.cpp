@@ -107,6 +107,36 @@ asio::awaitable<std::string> gets_bridges(onion::tor& tor) {
   co_return out;
 }
 
+/// By what tor goes in an attempt of which nothing comes, one after the other.
+asio::awaitable<std::string> gives_up_bridges(onion::tor& tor) {
+  const auto executor = co_await asio::this_coro::executor;
+  net::notifier phased(executor);
+  const onion::phase_fn at_first = [&phased](const wire::bootstrap_phase&) { phased.notify(); };
+  const auto ask = [](onion::tor& of, onion::phase_fn tell) -> asio::awaitable<void> {
+    auto opening = of.open(somewhere(), "a", std::move(tell));
+    (void)co_await std::move(opening);
+  };
+  net::scope asking(executor);
+  asking.spawn(ask(tor, at_first));
+  auto waiting = net::with_deadline(phased.wait(), 30s, base::stage::handshake);
+  const auto waited = co_await std::move(waiting);
+  const onion::tor_folder place{std::filesystem::path(tor.ways()->transports.front().second).parent_path()};
+  auto opening = onion::control::open({place.control(), {}, place.cookie()});
+  const auto beside = co_await std::move(opening);
+  std::string seen;
+  while (waited && beside && asking.running() > 0) {
+    auto looking = (*beside)->get_info("config-text");
+    const auto text = co_await std::move(looking);
+    if (!text) break;
+    const std::string now = text->find("UseBridges 1") != text->npos ? "with " : "without ";
+    if (!seen.ends_with(now)) seen += now;
+    if (seen.ends_with("with without with ")) asking.cancel();
+  }
+  asking.cancel();
+  co_await asking.join();
+  co_return seen;
+}
+
 std::string whole(const std::string& file) {
   std::ifstream in(file);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -160,6 +190,16 @@ TEST_CASE("A tor of ours: what becomes of it is told to who asked") {
                           base::secret(base::to_base64(std::string(32, 'k')))});
   std::get<onion::managed_tor>(bridged.kind).ways.transports = {
       {"obfs4", (scratch.path() / "bridged/no-program").string()}};
+  const auto dead_bridge = [&scratch](const std::string& name, bool optional) {
+    auto out = managed(scratch.path() / name);
+    auto& ways = std::get<onion::managed_tor>(out.kind).ways;
+    ways.bridges.emplace_back("127.0.0.1:1 0123456789ABCDEF0123456789ABCDEF01234567");
+    ways.bridges_optional = optional;
+    ways.transports = {{"obfs4", (scratch.path() / name / "no-program").string()}};
+    out.stuck = 200ms;
+    out.bootstrap = optional ? std::chrono::milliseconds(60s) : 1500ms;
+    return out;
+  };
   std::filesystem::create_directory(scratch.path() / "theirs");
   const bool root = ::chown((scratch.path() / "theirs").c_str(), 65534, 65534) == 0;
   struct row {
@@ -182,7 +222,10 @@ TEST_CASE("A tor of ours: what becomes of it is told to who asked") {
       {"its folder is another user's", managed(scratch.path() / "theirs"), opened,
        root ? "local_error: " : "tor_bootstrap: "},
       {"bridges come while it runs", std::move(bridged), gets_bridges, "set, with its key"},
+      {"bridges of a list that are dead", dead_bridge("listed", true), gives_up_bridges, "with without with "},
   };
+  const auto kept = fakes::run(told(dead_bridge("configured", false), gives_up_bridges));
+  CHECK_MESSAGE(kept == "with ", "a configured bridge: never without");
   if (!root) MESSAGE("SKIPPED: only root can make a folder of another user");
   for (auto& row : rows) {
     CAPTURE(row.name);
