@@ -3,6 +3,7 @@
 #include "sidecar/cli.hpp"
 #include "sidecar/demo.hpp"
 #include "sidecar/demo_internet.hpp"
+#include "sidecar/demo_tor_network.hpp"
 
 #include <fmt/format.h>
 
@@ -42,6 +43,10 @@ int demo(const demo_flags& flags) {
   if (!how.profile.empty() && !onion && std::ranges::none_of(demo_profiles(), known))
     return complain(usage, fmt::format("there is no profile '{}'", how.profile), "landfall demo --profile",
                     "there are " + profile_names());
+  const auto possible = onion ? demo_tor_network::possible() : base::result<void>();
+  if (!possible)
+    return complain(usage, possible.error().detail, "landfall demo --profile onion",
+                    "install the package 'tor' (apt-get install tor); it need not run");
   how.seed = flags.seed ? *flags.seed : crypto::random_below(std::numeric_limits<std::uint32_t>::max());
   return run_demo(std::move(how));
 }

@@ -88,8 +88,8 @@ make_censored_internet(net::asio::any_io_executor executor, const std::string& p
 
 inline constexpr demo_profile onion_profile{
     "onion", "every way is closed but Tor: a private Tor network of the demo's own, about 20 s to build"};
-/// `folder` is the demo's. Errors: local_error (no tor on this machine, and what to install).
-[[nodiscard]] net::result<std::unique_ptr<demo_internet>> make_onion_internet(net::asio::any_io_executor executor,
-                                                                              const std::filesystem::path& folder);
+/// `folder` is the demo's. Where there is no tor (demo_tor_network::possible), building it fails.
+[[nodiscard]] std::unique_ptr<demo_internet> make_onion_internet(net::asio::any_io_executor executor,
+                                                                 const std::filesystem::path& folder);
 
 } // namespace landfall::sidecar

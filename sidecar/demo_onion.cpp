@@ -132,10 +132,8 @@ std::vector<std::string> onion_internet::moral() const {
 
 } // namespace
 
-result<std::unique_ptr<demo_internet>> make_onion_internet(net::asio::any_io_executor executor,
-                                                           const fs::path& folder) {
-  if (auto possible = demo_tor_network::possible(); !possible) return possible.error();
-  return std::unique_ptr<demo_internet>(std::make_unique<onion_internet>(executor, folder / "tor-network"));
+std::unique_ptr<demo_internet> make_onion_internet(net::asio::any_io_executor executor, const fs::path& folder) {
+  return std::make_unique<onion_internet>(executor, folder / "tor-network");
 }
 
 } // namespace landfall::sidecar

@@ -91,9 +91,7 @@ result<void> demo_tor_network::possible() {
   for (const auto* program : {"tor", "tor-gencert"})
     if (net::find_program(program).empty())
       return fail(outcome::local_error,
-                  fmt::format("the program '{}' is not there, and this demo is made of it: install the package 'tor' "
-                              "(apt-get install tor; it need not run)",
-                              program));
+                  fmt::format("the program '{}' is not there, and this demo is made of it", program));
   return {};
 }
 

@@ -28,7 +28,7 @@ public:
   demo_tor_network(net::asio::any_io_executor executor, std::filesystem::path folder, const base::clock& clock,
                    demo_progress& progress);
 
-  /// local_error when this machine has no tor, saying what to install.
+  /// local_error when this machine has no tor, or not all of it.
   [[nodiscard]] static net::result<void> possible();
 
   /// From nothing to a network whose relays know each other; the programs live in `life`. Errors: local_error (with
