@@ -202,7 +202,9 @@ class Capture(unittest.TestCase):
 
     def assert_hops(self, circuit):
         self.assertGreaterEqual(len(circuit["path"]), HOPS, circuit)
-        self.assertEqual(len(set(circuit["path"])), len(circuit["path"]), circuit)
+        # The first three are different relays. A fourth is what an onion circuit was extended to, such as the directory of a descriptor;
+        # of the six relays of this network that may be the first one again.
+        self.assertEqual(len(set(circuit["path"][:HOPS])), HOPS, circuit)
 
 
 def circuits_in(lines):
