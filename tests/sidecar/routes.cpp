@@ -2,6 +2,7 @@
 #include "sidecar/routes.hpp"
 
 #include "tests/fakes/hostile_server.hpp"
+#include "tests/fakes/made_routes.hpp"
 #include "tests/fakes/publisher.hpp"
 #include "tests/fakes/run.hpp"
 #include "trust/verify.hpp"
@@ -35,15 +36,7 @@ config::settings settings_of(std::vector<config::route> routes) {
   return out;
 }
 
-struct made {
-  net::asio::io_context io;
-  config::settings settings;
-  sidecar::transports through;
-  sidecar::route_set set;
-  explicit made(config::settings from, const trust::peer_list* list = nullptr)
-      : settings(std::move(from)), through(io.get_executor(), settings, base::system_clock()),
-        set(sidecar::make_routes(settings, list, through)) {}
-};
+using made = fakes::made_routes;
 
 std::vector<std::string> names(const sidecar::route_set& set) {
   std::vector<std::string> out;

@@ -1,7 +1,6 @@
 // Which bridges a tor of ours is given: those of the configuration, and of the list in hand.
-#include "sidecar/routes.hpp"
+#include "tests/fakes/made_routes.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
 
 using namespace landfall;
@@ -23,14 +22,8 @@ config::route bridges(std::vector<std::string> lines) {
   return out;
 }
 
-struct made {
-  net::asio::io_context io;
-  config::settings settings;
-  sidecar::transports through;
-  sidecar::route_set set;
-  made(config::settings from, const trust::peer_list& list)
-      : settings(std::move(from)), through(io.get_executor(), settings, base::system_clock()),
-        set(sidecar::make_routes(settings, &list, through)) {}
+struct made : fakes::made_routes {
+  made(config::settings from, const trust::peer_list& list) : made_routes(std::move(from), &list) {}
 
   [[nodiscard]] std::vector<std::string> of_tor() {
     std::vector<std::string> out;
