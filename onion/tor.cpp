@@ -309,7 +309,8 @@ awaitable<result<std::optional<wire::control_reply>>> tor::event_or_new_ways(con
   if (cancelled) co_return fail(outcome::cancelled, {}, stage::handshake);
   if (event && *event) co_return std::move(**event);
   if (event && event->error().what != outcome::cancelled) co_return event->error();
-  if (std::chrono::steady_clock::now() >= end) {
+  const bool others = renewed && *renewed; // ways that were never tried: not the moment to turn from them
+  if (!others && std::chrono::steady_clock::now() >= end) {
     without_ = !without_;
     stale_ = true;
   }

@@ -128,7 +128,7 @@ private:
   state state_ = state::idle;
   bool wanted_ = false;
   bool stale_ = false;   ///< tor has not heard of its ways yet
-  bool without_ = false; ///< optional bridges came to nothing
+  bool without_ = false; ///< optional bridges came to nothing: of these ways, whatever tor's start
   base::steady_time progressed_{};
   std::uint64_t starts_ = 0, in_a_row_ = 0;
   base::failure why_; ///< of the last failure

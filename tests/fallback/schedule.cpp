@@ -56,6 +56,17 @@ void check(const row& row, const config::fallback_settings& settings = {}) {
   }
 }
 
+/// The first lane starts, and wins after 400 ms: that moment.
+base::steady_time first_wins(fallback::schedule& plan) {
+  base::steady_time now{};
+  REQUIRE(std::get<net::start_lane>(plan.next(now)).lane == 0);
+  fallback::lane_report won;
+  won.outcome = outcome::won;
+  won.tier = trust::tier::a;
+  plan.ended(0, won, now += 400ms);
+  return now;
+}
+
 } // namespace
 
 TEST_CASE("the next lane of a tier starts after attempt_delay, whatever the others reach; failure cuts it short") {
@@ -427,12 +438,7 @@ TEST_CASE("what was never timed on this network is compared first, and so the me
       settings.exposure = how;
       new_one.conspicuous = conspicuous;
       fallback::schedule plan({first, other, new_one}, settings, 1);
-      base::steady_time now{};
-      REQUIRE(std::get<net::start_lane>(plan.next(now)).lane == 0);
-      fallback::lane_report won;
-      won.outcome = outcome::won;
-      won.tier = trust::tier::a;
-      plan.ended(0, won, now += 400ms);
+      const auto now = first_wins(plan);
       const bool tried = how == config::exposure::fast || !conspicuous;
       CHECK(std::get<net::start_lane>(plan.next(now)).lane == (tried ? 2 : 1));
     }
@@ -450,12 +456,7 @@ TEST_CASE("to be compared is no reason to start tor, however conspicuous a route
       config::fallback_settings settings;
       settings.exposure = how;
       fallback::schedule plan({first, tor}, settings, 1);
-      base::steady_time now{};
-      REQUIRE(std::get<net::start_lane>(plan.next(now)).lane == 0);
-      fallback::lane_report won;
-      won.outcome = outcome::won;
-      won.tier = trust::tier::a;
-      plan.ended(0, won, now += 400ms);
+      const auto now = first_wins(plan);
       CHECK(std::holds_alternative<net::finish>(plan.next(now)));
     }
   }
