@@ -35,11 +35,17 @@ if(LANDFALL_OPENSSL_PREFIX)
     endif()
   endforeach()
   # DT_RPATH, not RUNPATH: libcurl's and libevent's own libssl must resolve to this copy too, or two OpenSSLs meet in
-  # one process. For the same reason libssl is linked even where nothing calls it.
+  # one process.
   add_link_options(-Wl,--disable-new-dtags -Wl,-rpath,${LANDFALL_OPENSSL_PREFIX}/lib)
-  set(LANDFALL_WHOLE_OPENSSL -Wl,--no-as-needed)
 endif()
 find_package(OpenSSL 3.5 REQUIRED)
+
+# Of every program: for the same reason libssl is linked even where nothing calls it.
+function(landfall_one_openssl program)
+  if(LANDFALL_OPENSSL_PREFIX)
+    target_link_libraries(${program} PRIVATE -Wl,--no-as-needed OpenSSL::SSL OpenSSL::Crypto)
+  endif()
+endfunction()
 
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.88)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares>=1.18)
@@ -128,8 +134,6 @@ function(landfall_program name)
   foreach(link ${arg_LINKS})
     target_link_libraries(${name} PRIVATE landfall_${link})
   endforeach()
-  if(LANDFALL_OPENSSL_PREFIX)
-    target_link_libraries(${name} PRIVATE ${LANDFALL_WHOLE_OPENSSL} OpenSSL::SSL OpenSSL::Crypto)
-  endif()
+  landfall_one_openssl(${name})
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
